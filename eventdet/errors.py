@@ -1,0 +1,131 @@
+"""Exceptions of eventdet.
+
+Each error also derives from the built-in that a caller would catch, and carries the exit code that the
+command line returns for it::
+
+    EventdetError                     exit code 1: failed while running
+    ├── OptionError (ValueError)      exit code 2: an argument is outside its rule
+    ├── InputError (OSError)          exit code 3: a file is missing, unreadable or not what it claims
+    │   ├── FormatError (ValueError)  the bytes break the format
+    │   └── GeometryError             the sensor size is not in the file and was not given
+    ├── MissingExtraError (ImportError)  exit code 4: an optional package is not installed
+    └── PartialError                  exit code 5: some inputs were skipped
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+__all__ = [
+    "EventdetError",
+    "FormatError",
+    "GeometryError",
+    "InputError",
+    "MissingExtraError",
+    "OptionError",
+    "PartialError",
+    "check_option",
+]
+
+
+class EventdetError(Exception):
+    """Root of every error that eventdet raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, where, and what came, in one line.
+    hint : str
+        What the user can do about it, or an empty string.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the message alone; OSError would print its errno form."""
+        return self.message
+
+
+class OptionError(EventdetError, ValueError):
+    """An argument is outside its rule."""
+
+    exit_code = 2
+
+
+class InputError(EventdetError, OSError):
+    """A file or source is missing, unreadable, or not what it claims to be."""
+
+    exit_code = 3
+
+
+class FormatError(InputError, ValueError):
+    """The bytes of a file break its format; the message names the byte offset."""
+
+
+class GeometryError(InputError):
+    """The sensor size is neither in the header, nor known for the camera, nor given by the user."""
+
+
+class MissingExtraError(EventdetError, ImportError):
+    """An optional package is not installed.
+
+    Parameters
+    ----------
+    need : str
+        What cannot be done without it, e.g. ``"writing MP4"``.
+    extra : str
+        Name of the extra of eventdet that brings it.
+    """
+
+    exit_code = 4
+
+    def __init__(self, need: str, *, extra: str) -> None:
+        super().__init__(
+            f"{need} needs the extra {extra!r}, which is not installed",
+            hint=f'pip install "eventdet[{extra}]"',
+        )
+        self.extra = extra
+
+
+class PartialError(EventdetError):
+    """Some inputs were processed and some were skipped."""
+
+    exit_code = 5
+
+
+def check_option(name: str, value: str, allowed: Iterable[str]) -> str:
+    """Return `value` when it is one of the allowed ones.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : str
+        What the caller gave.
+    allowed : iterable of str
+        Every accepted value.
+
+    Returns
+    -------
+    str
+        `value`, unchanged.
+
+    Raises
+    ------
+    OptionError
+        When `value` is not among `allowed`; the message lists them.
+
+    Examples
+    --------
+    >>> check_option("pace", "max", ["max", "realtime"])
+    'max'
+    """
+    choices = list(allowed)
+    if value not in choices:
+        listed = ", ".join(choices)
+        raise OptionError(f"{name} must be one of {listed}, got {value!r}", hint=f"use {name} {choices[0]}")
+    return value
