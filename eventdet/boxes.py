@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import OptionError
 from .geometry import SensorSize
@@ -78,7 +78,13 @@ class Boxes:
 
     @classmethod
     def from_xyxy(
-        cls, xyxy: object, *, t: object = 0, class_id: object = 0, score: object = 1.0, track_id: object = -1
+        cls,
+        xyxy: ArrayLike,
+        *,
+        t: ArrayLike = 0,
+        class_id: ArrayLike = 0,
+        score: ArrayLike = 1.0,
+        track_id: ArrayLike = -1,
     ) -> "Boxes":
         """Return boxes from corners; each other argument is one value for all or one a box.
 
@@ -96,7 +102,13 @@ class Boxes:
 
     @classmethod
     def from_xywh(
-        cls, xywh: object, *, t: object = 0, class_id: object = 0, score: object = 1.0, track_id: object = -1
+        cls,
+        xywh: ArrayLike,
+        *,
+        t: ArrayLike = 0,
+        class_id: ArrayLike = 0,
+        score: ArrayLike = 1.0,
+        track_id: ArrayLike = -1,
     ) -> "Boxes":
         """Return boxes from top-left corner, width and height; the other arguments as in `from_xyxy`."""
         corners = np.array(xywh, np.float32).reshape(-1, 4)

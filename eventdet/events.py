@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import OptionError
 
@@ -77,7 +77,7 @@ class Events:
         return cls(*(np.empty(num_events, dtype) for dtype in _COLUMN_DTYPES.values()))
 
     @classmethod
-    def from_columns(cls, *, t: object, x: object, y: object, p: object) -> "Events":
+    def from_columns(cls, *, t: ArrayLike, x: ArrayLike, y: ArrayLike, p: ArrayLike) -> "Events":
         """Return events from any four sequences, converted to the fixed dtypes.
 
         Raises

@@ -66,9 +66,7 @@ def check_sensor_size(size: SensorSize) -> SensorSize:
         Otherwise.
     """
     if not (0 < size.height <= _LARGEST_SIDE and 0 < size.width <= _LARGEST_SIDE):
-        raise OptionError(
-            f"sensor_size must be (height, width) with both in 1..{_LARGEST_SIDE}, got {tuple(size)}"
-        )
+        raise OptionError(f"sensor_size must be (height, width) with both in 1..{_LARGEST_SIDE}, got {tuple(size)}")
     return size
 
 
