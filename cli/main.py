@@ -1,5 +1,92 @@
-"""Placeholder."""
+"""Entry point: one typer application, one module a command, and the one place where errors become exit codes."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from eventdet import __version__
+
+from . import benchmark, convert, doctor, info, simulate, stream, visualize
+
+__all__ = ["app", "main", "run"]
+
+EXIT_OK = 0
+EXIT_RUNTIME = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+# typer carries its own copy of click under a private name; the base of its public BadParameter is the class of every
+# usage error in that copy and in a real click alike.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+app = typer.Typer(
+    name="eventdet", pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+for module in (info, convert, stream, visualize, simulate, doctor, benchmark):
+    app.command(name=module.__name__.rpartition(".")[2])(module.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eventdet {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    """From raw event-camera recordings to boxes: convert, detect, stream, visualize."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _complain(message: str, hint: str = "") -> None:
+    typer.echo(f"error: {message}", err=True)
+    if hint:
+        typer.echo(f"hint: {hint}", err=True)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What follows ``eventdet``.
+
+    Returns
+    -------
+    int
+        Exit code: 0 ok, 1 runtime, 2 usage, 3 bad or missing input, 4 missing extra, 5 partial, 130 interrupted.
+    """
+    from eventdet.errors import EventdetError
+
+    try:
+        code = app(list(arguments), prog_name="eventdet", standalone_mode=False)
+    except _UsageError as error:
+        context = getattr(error, "ctx", None)
+        _complain(str(error).rstrip("."), f"{context.command_path if context else 'eventdet'} --help")
+        return EXIT_USAGE
+    except EventdetError as error:
+        _complain(error.message, error.hint)
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, e.g. `eventdet info f | head`: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    return int(code or EXIT_OK)
 
 
 def main() -> None:
-    """Run."""
+    """Run the command line of this process and exit with its code."""
+    sys.exit(run(sys.argv[1:]))

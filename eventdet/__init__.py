@@ -1,31 +1,53 @@
 """eventdet: from raw event-camera recordings to boxes.
 
-``import eventdet`` is cheap: it loads NumPy and the value types alone. What needs Numba, torch, OpenCV or Zarr is
-loaded when first used.
+``import eventdet`` loads nothing else: every public name is brought in when first used, so that a command line that
+prints its help does not pay for NumPy, Numba, torch, OpenCV or Zarr.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-from .boxes import GEN1_CLASSES, Boxes
-from .errors import (
-    EventdetError,
-    FormatError,
-    GeometryError,
-    InputError,
-    MissingExtraError,
-    OptionError,
-    PartialError,
-)
-from .events import EVENT_DTYPE, Events
-from .geometry import GEN1, SensorSize
-from .report import ReadReport
-from .units import parse_duration_us
-
 if TYPE_CHECKING:
-    from .formats import Recording, open_recording
+    from .boxes import GEN1_CLASSES, Boxes
+    from .errors import (
+        EventdetError,
+        FormatError,
+        GeometryError,
+        InputError,
+        MissingExtraError,
+        OptionError,
+        PartialError,
+    )
+    from .events import EVENT_DTYPE, Events
+    from .formats import Recording, open_recording, read_boxes, write_boxes
+    from .geometry import GEN1, SensorSize
+    from .report import ReadReport
+    from .units import parse_duration_us
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "EVENT_DTYPE": "events",
+    "GEN1": "geometry",
+    "GEN1_CLASSES": "boxes",
+    "Boxes": "boxes",
+    "EventdetError": "errors",
+    "Events": "events",
+    "FormatError": "errors",
+    "GeometryError": "errors",
+    "InputError": "errors",
+    "MissingExtraError": "errors",
+    "OptionError": "errors",
+    "PartialError": "errors",
+    "ReadReport": "report",
+    "Recording": "formats",
+    "SensorSize": "geometry",
+    "open_recording": "formats",
+    "parse_duration_us": "units",
+    "read_boxes": "formats",
+    "write_boxes": "formats",
+}
+"""The module that each public name lives in."""
 
 __all__ = [
     "EVENT_DTYPE",
@@ -46,13 +68,20 @@ __all__ = [
     "__version__",
     "open_recording",
     "parse_duration_us",
+    "read_boxes",
+    "write_boxes",
 ]
-
-_LAZY = {"Recording": "eventdet.formats", "open_recording": "eventdet.formats"}
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name on first use, so that the import itself stays cheap."""
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'eventdet' has no attribute {name!r}")
+    """Bring in a public name from its module on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'eventdet' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"eventdet.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, so that completion shows them before they are loaded."""
+    return __all__

@@ -5,6 +5,7 @@ In memory a box is ``xyxy`` in pixels with exclusive right and bottom edges; ``x
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +18,7 @@ __all__ = ["GEN1_CLASSES", "Boxes"]
 GEN1_CLASSES = ("car", "pedestrian")
 """Class names of the Gen1 Automotive Detection dataset, by class id."""
 
-_COLUMN_DTYPES = {
+_COLUMN_DTYPES: dict[str, np.dtype[Any]] = {
     "t": np.dtype(np.int64),
     "class_id": np.dtype(np.int64),
     "score": np.dtype(np.float32),

@@ -1,0 +1,64 @@
+"""What the parts of ``eventdet benchmark`` share: a row, its table, how time is taken, and on which machine."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["BenchmarkRow", "cpu_seconds", "format_rows", "machine"]
+
+
+class BenchmarkRow(NamedTuple):
+    """One measured line."""
+
+    name: str
+    """What was run."""
+
+    value: float
+    """Its rate or time."""
+
+    unit: str
+    """Unit of `value`."""
+
+    ratio: float | None
+    """How many times faster our own is in this run; None for our own line."""
+
+    note: str
+    """Version of a peer, or what the line is for."""
+
+
+def cpu_seconds(call: Callable[[], object], *, repeats: int) -> float:
+    """Return the median CPU time of a call, all threads of the process together, after one warm-up run.
+
+    CPU time rather than wall time, since the machines that run this share their cores.
+    """
+    call()
+    taken = []
+    for _ in range(repeats):
+        begin = time.process_time()
+        call()
+        taken.append(time.process_time() - begin)
+    return max(statistics.median(taken), 1e-9)
+
+
+def format_rows(rows: Sequence[BenchmarkRow]) -> str:
+    """Return the rows as an aligned table."""
+    width = max(len(row.name) for row in rows)
+    lines = []
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:6.1f}x"
+        lines.append(f"{row.name:<{width}}  {row.value:10.2f} {row.unit:<12} {ratio:>8}  {row.note}".rstrip())
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Return the processor's name and how many cores this process may use."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        name = models[0] if models else name
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"

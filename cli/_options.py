@@ -1,0 +1,59 @@
+"""Options that several commands share: one name, one help text, one parser each."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from eventdet.geometry import SensorSize
+
+__all__ = [
+    "Duration",
+    "Fit",
+    "Json",
+    "Policy",
+    "Quiet",
+    "RecordingPath",
+    "SensorSizeText",
+    "Start",
+    "parse_sensor_size",
+    "parse_span_us",
+]
+
+RecordingPath = Annotated[Path, typer.Argument(help="Event file: DAT, EVT2 or EVT3.", show_default=False)]
+SensorSizeText = Annotated[
+    str | None,
+    typer.Option(
+        "--sensor-size", metavar="WxH", help="Used where the file does not name its size.", show_default=False
+    ),
+]
+Policy = Annotated[str, typer.Option("--policy", help="Dirty input: repair (fix and count) or strict (stop).")]
+Fit = Annotated[str, typer.Option("--fit", help="A sensor larger than the network: scale, crop, or none (refuse).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="TIME", help="Begin this long after the first event.", show_default=False),
+]
+Duration = Annotated[
+    str | None, typer.Option("--duration", metavar="TIME", help="Stop after this long.", show_default=False)
+]
+
+
+def parse_sensor_size(text: str | None) -> "SensorSize | None":
+    """Return the size that the user gave, or None."""
+    from eventdet.geometry import SensorSize
+
+    return None if text is None else SensorSize.parse(text)
+
+
+def parse_span_us(start: str | None, duration: str | None, *, t_first_us: int) -> tuple[int | None, int | None]:
+    """Return absolute start and stop, in microseconds, of a part given relative to the first event."""
+    from eventdet.units import parse_duration_us
+
+    start_us = None if start is None else t_first_us + parse_duration_us(start, name="--start")
+    if duration is None:
+        return start_us, None
+    begin = t_first_us if start_us is None else start_us
+    return start_us, begin + parse_duration_us(duration, name="--duration")

@@ -1,0 +1,46 @@
+"""Progress on stderr: a bar for people, nothing for pipes."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["progress_bar"]
+
+
+@contextmanager
+def progress_bar(
+    label: str, total: float, *, unit: str = "s", quiet: bool = False
+) -> Iterator[Callable[[float], None]]:
+    """Show a bar while the body runs.
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    total : float
+        Where the bar is full, in `unit`.
+    unit : str
+        Printed after the numbers.
+    quiet : bool
+        Show nothing; also when stderr is not a terminal.
+
+    Yields
+    ------
+    callable
+        Takes how far the work has come, in `unit`.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.1f}/{task.total:.1f} " + unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=max(total, 1e-9))
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,44 @@
+"""``eventdet benchmark``: our kernels against peers and against the limit, as ratios in one run."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from eventdet.errors import check_option
+
+from ._benchmark import BenchmarkRow, format_rows, machine
+from ._options import Json
+
+__all__ = ["command"]
+
+_PARTS = ("decode", "tensors", "step")
+
+
+def command(
+    parts: Annotated[
+        list[str] | None, typer.Argument(help="Any of decode, tensors, step; default: all.", show_default=False)
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="The median of this many runs is printed.", min=1, max=100)] = 5,
+    json: Json = False,
+) -> None:
+    """Measure decoding, tensors and one detector step against peers, in one run."""
+    chosen = [check_option("part", part, _PARTS) for part in parts or _PARTS]
+    results = {part: _measure(part)(repeats=repeats) for part in chosen}
+    if json:
+        from json import dumps
+
+        tables = {part: [row._asdict() for row in rows] for part, rows in results.items()}
+        typer.echo(dumps({"machine": machine(), "repeats": repeats, **tables}, indent=2))
+        return
+    typer.echo(f"{machine()}; median of {repeats}")
+    for part, rows in results.items():
+        typer.echo(f"\n{part}\n{format_rows(rows)}")
+
+
+def _measure(part: str) -> Callable[..., list[BenchmarkRow]]:
+    measure: Callable[..., list[BenchmarkRow]] = getattr(
+        import_module(f"eventdet.cli._benchmark_{part}"), f"benchmark_{part}"
+    )
+    return measure

@@ -1,0 +1,66 @@
+"""``eventdet convert``: recordings to a Zarr store of events and tensors."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._options import Json, Policy, Quiet, SensorSizeText, parse_sensor_size
+from ._progress import progress_bar
+
+if TYPE_CHECKING:
+    from eventdet.preprocessing import ConvertSummary
+
+__all__ = ["command"]
+
+
+def command(
+    source: Annotated[Path, typer.Argument(help="Event file, or a folder of them.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Store to write, e.g. out.zarr.")],
+    representation: Annotated[str, typer.Option(help="histogram or voxel.")] = "histogram",
+    bins: Annotated[int, typer.Option(help="Time bins a window.", min=1, max=1000)] = 5,
+    window: Annotated[str, typer.Option(help="Length of a window, e.g. 250ms.")] = "250ms",
+    stride: Annotated[
+        str | None, typer.Option(help="From one window's start to the next; default: the window.", show_default=False)
+    ] = None,
+    no_events: Annotated[bool, typer.Option("--no-events", help="Leave the events out.")] = False,
+    no_frames: Annotated[bool, typer.Option("--no-frames", help="Leave the tensors out.")] = False,
+    sensor_size: SensorSizeText = None,
+    policy: Policy = "repair",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Convert recordings to a Zarr store of events and tensors; resumes where it stopped."""
+    from eventdet.preprocessing import ConvertOptions, convert, make_representation
+    from eventdet.units import parse_duration_us
+
+    window_us = parse_duration_us(window, name="--window")
+    options = ConvertOptions(
+        representation=make_representation(representation, bins=bins),
+        window_us=window_us,
+        stride_us=window_us if stride is None else parse_duration_us(stride, name="--stride"),
+        write_events=not no_events,
+        write_frames=not no_frames,
+        sensor_size=parse_sensor_size(sensor_size),
+        policy=policy,
+    )
+    with progress_bar("convert", 1.0, unit="files", quiet=quiet) as advance:
+        summary = convert(source, output, options, on_progress=advance)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(summary.to_dict(), indent=2))
+    elif not quiet:
+        _print_summary(summary)
+    return 5 if summary.failed else 0
+
+
+def _print_summary(summary: "ConvertSummary") -> None:
+    typer.echo(
+        f"{summary.output}: {summary.num_converted} converted, {summary.num_up_to_date} up to date, "
+        f"{len(summary.failed)} failed; {summary.num_events:,} events, {summary.num_frames:,} windows"
+    )
+    for name, count in summary.repairs.items():
+        typer.echo(f"repaired: {name} {count:,}")
+    for failure in summary.failed:
+        typer.echo(f"failed: {failure.path}: {failure.reason}", err=True)

@@ -1,0 +1,114 @@
+"""``eventdet stream``: events in, detections out, window by window."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._options import Duration, Fit, Policy, Quiet, SensorSizeText, Start, parse_sensor_size, parse_span_us
+from ._progress import progress_bar
+
+if TYPE_CHECKING:
+    from eventdet.streaming import StreamSummary
+
+__all__ = ["command"]
+
+
+def command(
+    source: Annotated[str, typer.Argument(help="Event file, or synthetic://?seed=1&seconds=5.", show_default=False)],
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", "-o", help="x.jsonl, x.npy, x.mp4, x.gif, dir/%06d.png or - ; may be repeated."),
+    ] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Bundled name or .safetensors file.")] = "ems-res10-plain",
+    window: Annotated[
+        str | None, typer.Option(help="Length of a window; default: the model's.", show_default=False)
+    ] = None,
+    stride: Annotated[
+        str | None, typer.Option(help="From one window's start to the next; default: the window.", show_default=False)
+    ] = None,
+    pace: Annotated[str, typer.Option(help="max, realtime, or a factor like 2x.")] = "max",
+    state: Annotated[str, typer.Option(help="Membranes: keep from window to window, or reset every few.")] = "keep",
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Windows between resets; default: what the model was trained on.", min=1, show_default=False),
+    ] = None,
+    conf: Annotated[float, typer.Option(help="Lowest score of a detection.", min=0.0, max=1.0)] = 0.25,
+    iou: Annotated[
+        float, typer.Option(help="Overlap above which the lower score is suppressed.", min=0.0, max=1.0)
+    ] = 0.45,
+    max_det: Annotated[int, typer.Option(help="Most detections a window.", min=1)] = 100,
+    fit: Fit = "scale",
+    threads: Annotated[int | None, typer.Option(help="Torch threads.", min=1, show_default=False)] = None,
+    start: Start = None,
+    duration: Duration = None,
+    sensor_size: SensorSizeText = None,
+    policy: Policy = "repair",
+    quiet: Quiet = False,
+) -> None:
+    """Detect objects in a recording, window by window, and write them to any number of outputs."""
+    from eventdet.sinks import open_sink
+    from eventdet.sources import open_source
+    from eventdet.streaming import Streamer, StreamOptions
+    from eventdet.units import parse_duration_us, parse_pace
+
+    recording = open_source(source, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
+    options = StreamOptions(
+        window_us=None if window is None else parse_duration_us(window, name="--window"),
+        stride_us=None if stride is None else parse_duration_us(stride, name="--stride"),
+        pace=parse_pace(pace),
+        state=state,
+        reset_steps=steps,
+        conf=conf,
+        iou=iou,
+        max_detections=max_det,
+        fit=fit,
+        start_us=start_us,
+        stop_us=stop_us,
+    )
+    streamer = Streamer.from_model(model, recording, options, threads=threads)
+    with ExitStack() as stack, _terminated_like_interrupt():
+        sinks = [stack.enter_context(open_sink(target, header=streamer.header)) for target in output or []]
+        advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))
+        for result in streamer:
+            for sink in sinks:
+                sink.write(result)
+            advance((result.t_us - streamer.start_us) / 1e6)
+    if not quiet:
+        typer.echo(format_summary(streamer.summary()), err=True)
+        for sink in sinks:
+            typer.echo(f"wrote {sink.target}" + (f" ({sink.note})" if sink.note else ""), err=True)
+
+
+@contextmanager
+def _terminated_like_interrupt() -> Iterator[None]:
+    """Let SIGTERM unwind like Ctrl-C, so that every output is finalised."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def format_summary(summary: "StreamSummary") -> str:
+    """Return the lines printed at the end of a run."""
+    lines = [
+        f"{summary.num_windows} windows, {summary.num_events:,} events, {summary.num_boxes} boxes; "
+        f"{summary.recorded_s:.2f} s recorded in {summary.wall_s:.2f} s ({summary.speed:.1f}x)",
+    ]
+    if summary.events_cut:
+        lines.append(f"{summary.events_cut:,} events fell outside the network's input")
+    lines.extend(f"note: {note}" for note in summary.notes)
+    lines.append(f"{'latency ms':<12} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}")
+    lines.extend(
+        f"{stage:<12} {row.p50:8.2f} {row.p95:8.2f} {row.p99:8.2f} {row.max:8.2f}"
+        for stage, row in summary.latency_ms.items()
+    )
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""``eventdet visualize``: event frames with boxes, as video or pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._options import Duration, Policy, Quiet, RecordingPath, SensorSizeText, Start, parse_sensor_size, parse_span_us
+from ._progress import progress_bar
+
+__all__ = ["command"]
+
+
+def command(
+    file: RecordingPath,
+    output: Annotated[str, typer.Option("--output", "-o", help="clip.mp4, clip.gif, frames/%06d.png or picture.png.")],
+    boxes: Annotated[
+        Path | None, typer.Option(help="Detections: .jsonl of eventdet stream, or .npy.", show_default=False)
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Labels: _bbox.npy; drawn dashed.", show_default=False)] = None,
+    window: Annotated[str, typer.Option(help="Events shown in one picture.")] = "33333us",
+    fps: Annotated[float, typer.Option(help="Pictures a second of video.", min=0.1, max=1000.0)] = 30.0,
+    slow: Annotated[float, typer.Option(help="Slow motion: 10 shows 0.1 s in one second.", min=0.01)] = 1.0,
+    palette: Annotated[str, typer.Option(help="dark, light, coolwarm or gray.")] = "dark",
+    scale: Annotated[int | None, typer.Option(help="Whole pixels a pixel; default: by sensor.", min=1, max=8)] = None,
+    start: Start = None,
+    duration: Duration = None,
+    sensor_size: SensorSizeText = None,
+    policy: Policy = "repair",
+    quiet: Quiet = False,
+) -> None:
+    """Draw a recording, with boxes if given, to a video or pictures."""
+    from eventdet.drawing import Style
+    from eventdet.formats import open_recording, read_boxes
+    from eventdet.sinks import read_detections, visualize
+    from eventdet.units import parse_duration_us
+
+    recording = open_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
+    with progress_bar("visualize", 1.0, unit="", quiet=quiet) as advance:
+        summary = visualize(
+            recording,
+            output,
+            boxes=None if boxes is None else read_detections(boxes)[1],
+            labels=None if labels is None else read_boxes(labels),
+            window_us=parse_duration_us(window, name="--window"),
+            fps=fps,
+            slow=slow,
+            style=Style(palette=palette, scale=scale),
+            start_us=start_us,
+            stop_us=stop_us,
+            on_progress=advance,
+        )
+    if not quiet:
+        typer.echo(f"{summary.path}: {summary.num_frames} pictures")
+        if summary.note:
+            typer.echo(f"note: {summary.note}")

@@ -1,0 +1,61 @@
+"""Replay speed: when a window of recorded time may be handed out on the wall clock."""
+
+import math
+import time
+from collections.abc import Callable
+
+__all__ = ["Pacer"]
+
+
+class Pacer:
+    """Holds a replay back to a speed; never catches up by dropping.
+
+    Parameters
+    ----------
+    factor : float
+        Recorded seconds per wall second; ``inf`` never waits.
+    clock : callable
+        Returns wall time in nanoseconds.
+    sleep : callable
+        Waits for the given seconds.
+    """
+
+    def __init__(
+        self,
+        factor: float,
+        *,
+        clock: Callable[[], int] = time.perf_counter_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._factor = factor
+        self._clock = clock
+        self._sleep = sleep
+        self._origin: tuple[int, int] | None = None
+
+    def wait_until(self, t_us: int, *, start_us: int) -> int:
+        """Wait until the recorded moment `t_us` has come.
+
+        Parameters
+        ----------
+        t_us : int
+            Recorded time that must have passed.
+        start_us : int
+            Recorded time at which the replay began; read on the first call only.
+
+        Returns
+        -------
+        int
+            Wall time in nanoseconds at which the data was available: the due time when paced (also when we come
+            late, so that lateness shows as latency), the present when not.
+        """
+        now = self._clock()
+        if math.isinf(self._factor):
+            return now
+        if self._origin is None:
+            self._origin = (now, start_us)
+        origin_ns, origin_us = self._origin
+        due = origin_ns + round((t_us - origin_us) * 1000 / self._factor)
+        while now < due:
+            self._sleep((due - now) / 1e9)
+            now = self._clock()
+        return due
