@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No deadline: the first example pays for compiling a kernel. Derandomised: a run is the same everywhere.
+settings.register_profile("eventdet", deadline=None, derandomize=True)
+settings.load_profile("eventdet")
 
 _REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 
