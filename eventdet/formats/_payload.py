@@ -1,0 +1,90 @@
+"""The records of one file behind its header: mapped into memory, decoded on demand."""
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.errors import FormatError, check_option
+from eventdet.events import Events
+from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
+
+from .decoder import POLICIES, Decoder, Encoding
+
+__all__ = ["Payload"]
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Where the records of a file lie and how to read them."""
+
+    path: Path
+    """The file."""
+
+    encoding: Encoding
+    """Layout of the records."""
+
+    data_offset: int
+    """Byte offset of the first record."""
+
+    sensor_size: SensorSize
+    """Events outside are dropped and counted."""
+
+    policy: str
+    """``repair`` or ``strict``."""
+
+    def __post_init__(self) -> None:
+        """Check the policy and, under strict, the length of the file.
+
+        Raises
+        ------
+        OptionError
+            When the policy is unknown.
+        FormatError
+            When the policy is strict and the last record is cut.
+        """
+        check_option("policy", self.policy, POLICIES)
+        if self.policy == "strict" and self.trailing_bytes:
+            raise FormatError(
+                f"{self.path}: {self.trailing_bytes} bytes after the last whole record, "
+                f"at byte {self.path.stat().st_size - self.trailing_bytes}",
+                hint="read it with policy repair",
+            )
+
+    @property
+    def trailing_bytes(self) -> int:
+        """Bytes after the last whole record."""
+        return (self.path.stat().st_size - self.data_offset) % self.encoding.record_bytes
+
+    @cached_property
+    def records(self) -> NDArray[np.unsignedinteger]:
+        """The records as a read-only view of the mapped file, maybe not aligned to their size."""
+        with self.path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self.encoding.records(memoryview(mapped), offset=self.data_offset)
+
+    def iter_events(self, *, num_events: int, start: int = 0, report: ReadReport | None = None) -> Iterator[Events]:
+        """Yield the events from record `start` on in batches of about `num_events`; counts go to `report`."""
+        decoder = Decoder(
+            self.encoding,
+            self.sensor_size,
+            policy=self.policy,
+            where=str(self.path),
+            offset=self.data_offset + start * self.encoding.record_bytes,
+        )
+        try:
+            yield from decoder.iter_events(self.records[start:], num_events=num_events)
+        finally:
+            if report is not None:
+                report.merge(decoder.report)
+
+    def read(self) -> tuple[Events, ReadReport]:
+        """Return all events and the counts of what was read, dropped and clamped."""
+        report = ReadReport(trailing_bytes=self.trailing_bytes)
+        batches = list(self.iter_events(num_events=max(1, len(self.records)), report=report))
+        return (batches[0] if len(batches) == 1 else Events.concatenate(batches)), report

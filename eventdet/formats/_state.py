@@ -1,0 +1,59 @@
+"""Slots of the state array that every decoding kernel carries from one call to the next.
+
+One ``int64`` array holds it all, because a kernel cannot keep objects: the first slots are common to the formats,
+the last ones belong to the stream formats EVT2 and EVT3.
+"""
+
+__all__ = [
+    "BACKWARD",
+    "BASE_X",
+    "BEFORE_TIME",
+    "CLOCK",
+    "EPOCH",
+    "FAULT_KIND",
+    "FAULT_RECORD",
+    "HIGH",
+    "NUM_SLOTS",
+    "OUT_OF_RANGE",
+    "POLARITY",
+    "SKIPPED",
+    "STAMP",
+    "TRIGGERS",
+    "UNKNOWN",
+    "WRAPS",
+    "Y",
+]
+
+CLOCK = 0
+"""Running maximum of the stamps, microseconds: what an event that steps back is raised to."""
+
+BACKWARD = 1
+OUT_OF_RANGE = 2
+BEFORE_TIME = 3
+UNKNOWN = 4
+"""These four count repairs; each is also the value of FAULT_KIND when it was the first repair of a call."""
+
+WRAPS = 5
+SKIPPED = 6
+TRIGGERS = 7
+"""These three count what is legal."""
+
+FAULT_RECORD = 8
+"""Index of the first record of the call that needed a repair, -1 when none did."""
+
+FAULT_KIND = 9
+
+HIGH = 10
+"""Last TIME_HIGH value, -1 before the first."""
+
+EPOCH = 11
+"""Microseconds that earlier overflows of TIME_HIGH amount to."""
+
+STAMP = 12
+"""Stamp in force as the stream gives it, before it is raised to CLOCK."""
+
+Y = 13
+BASE_X = 14
+POLARITY = 15
+
+NUM_SLOTS = 16
