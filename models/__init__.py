@@ -1,1 +1,54 @@
-"""eventdet.models."""
+"""eventdet.models: the spiking detectors, their training and their weights.
+
+Importing this package is cheap: torch is loaded when a name that needs it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from .config import DetectorConfig
+
+if TYPE_CHECKING:
+    from .detector import Detector, DetectorOutput, build_detector
+    from .inference import StreamingDetector, optimise
+    from .postprocess import boxes_from_logits
+    from .training import Batch, TrainConfig, train
+    from .zoo import bundled_names, load_detector, save_detector
+
+__all__ = [
+    "Batch",
+    "Detector",
+    "DetectorConfig",
+    "DetectorOutput",
+    "StreamingDetector",
+    "TrainConfig",
+    "boxes_from_logits",
+    "build_detector",
+    "bundled_names",
+    "load_detector",
+    "optimise",
+    "save_detector",
+    "train",
+]
+
+_LAZY = {
+    "Batch": ".training",
+    "Detector": ".detector",
+    "DetectorOutput": ".detector",
+    "StreamingDetector": ".inference",
+    "TrainConfig": ".training",
+    "boxes_from_logits": ".postprocess",
+    "build_detector": ".detector",
+    "bundled_names": ".zoo",
+    "load_detector": ".zoo",
+    "optimise": ".inference",
+    "save_detector": ".zoo",
+    "train": ".training",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use."""
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

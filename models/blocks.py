@@ -1,0 +1,143 @@
+"""The residual blocks of EMS-YOLO (Su et al. 2023) on ``[T*B, C, H, W]``.
+
+Between blocks run real-valued currents, the sums of normalised convolutions; spikes exist only behind a LIF. A LIF has
+no parameters, so where residual and shortcut both begin with one on the same input it is computed once.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .lif import LIF, Membranes
+
+__all__ = ["ConvNorm", "EMSBlock1", "EMSBlock2", "MSBlock"]
+
+INNER_GAIN = 0.5
+"""Initial BN scale: the threshold of the neurons (threshold-dependent batch normalisation)."""
+
+LAST_GAIN = 0.1
+"""Initial BN scale at the end of a residual branch: a fifth of the threshold, which keeps deep chains isometric."""
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias, then batch normalisation over steps, batch, rows and columns."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, gain: float = INNER_GAIN
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(out_channels)
+        nn.init.constant_(self.norm.weight, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return currents, shape (T*B, out_channels, H/stride, W/stride)."""
+        currents: Tensor = self.norm(self.conv(x))
+        return currents
+
+
+class Residual(nn.Module):
+    """Convolution, neurons, convolution, on the spikes of the block's input; half the output's width inside."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1) -> None:
+        super().__init__()
+        hidden = out_channels // 2
+        self.first = ConvNorm(in_channels, hidden, kernel, stride=stride)
+        self.lif = LIF()
+        self.last = ConvNorm(hidden, out_channels, kernel, gain=LAST_GAIN)
+
+    def forward(self, spikes: Tensor, membranes: Membranes) -> Tensor:
+        """Return currents, shape (T*B, out_channels, H/stride, W/stride)."""
+        currents: Tensor = self.last(self.lif(self.first(spikes), membranes))
+        return currents
+
+
+class MSBlock(nn.Module):
+    """Residual block of unchanged shape: ``residual(x) + x``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.lif = LIF()
+        self.residual = Residual(channels, channels, 3)
+
+    def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
+        """Return currents of the shape of `x`."""
+        currents: Tensor = self.residual(self.lif(x, membranes), membranes) + x
+        return currents
+
+
+class EMSBlock1(nn.Module):
+    """Block that narrows: the shortcut is a 1x1 convolution on the spikes of the pooled input.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Widths.
+    kernel : int
+        Side of the residual kernels, 3 or 1.
+    stride : int
+        Down-sampling of rows and columns.
+    shortcut_lif : bool
+        False convolves the pooled currents themselves, as the released code does.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel: int = 3, stride: int = 1, shortcut_lif: bool = True
+    ) -> None:
+        super().__init__()
+        self.lif = LIF()
+        self.residual = Residual(in_channels, out_channels, kernel, stride=stride)
+        self.pool = _pool(stride)
+        self.shares_lif = shortcut_lif and stride == 1
+        self.shortcut_lif = LIF() if shortcut_lif and not self.shares_lif else None
+        self.shortcut = ConvNorm(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
+        """Return currents, shape (T*B, out_channels, H/stride, W/stride)."""
+        spikes = self.lif(x, membranes)
+        carried = spikes if self.shares_lif else self.pool(x)
+        if self.shortcut_lif is not None:
+            carried = self.shortcut_lif(carried, membranes)
+        currents: Tensor = self.residual(spikes, membranes) + self.shortcut(carried)
+        return currents
+
+
+class EMSBlock2(nn.Module):
+    """Block that widens: the shortcut keeps the pooled input and adds new channels before it.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Widths; the shortcut makes ``out_channels - in_channels`` new ones.
+    stride : int
+        Down-sampling of rows and columns.
+    pool_first : bool
+        False makes the new channels at full resolution and pools after, as the released code does.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1, pool_first: bool = True) -> None:
+        super().__init__()
+        self.lif = LIF()
+        self.residual = Residual(in_channels, out_channels, 3, stride=stride)
+        self.pool = _pool(stride)
+        self.pool_first = pool_first
+        self.shortcut_lif = LIF() if pool_first and stride > 1 else None
+        self.shortcut = ConvNorm(in_channels, out_channels - in_channels, 1)
+
+    def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
+        """Return currents, shape (T*B, out_channels, H/stride, W/stride)."""
+        spikes = self.lif(x, membranes)
+        currents: Tensor = self.residual(spikes, membranes)
+        return currents + self._shortcut(x, spikes, membranes)
+
+    def _shortcut(self, x: Tensor, spikes: Tensor, membranes: Membranes) -> Tensor:
+        if not self.pool_first:
+            wide: Tensor = self.pool(torch.cat((self.shortcut(spikes), x), dim=1))
+            return wide
+        pooled = self.pool(x)
+        if self.shortcut_lif is not None:
+            spikes = self.shortcut_lif(pooled, membranes)
+        return torch.cat((self.shortcut(spikes), pooled), dim=1)
+
+
+def _pool(stride: int) -> nn.Module:
+    return nn.MaxPool2d(stride) if stride > 1 else nn.Identity()
