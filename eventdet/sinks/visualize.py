@@ -1,0 +1,212 @@
+"""A recording drawn to a video or to pictures, with boxes from files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.boxes import GEN1_CLASSES, Boxes
+from eventdet.drawing import Caption, Style, render_frame
+from eventdet.errors import OptionError
+from eventdet.units import MICROSECONDS_PER_SECOND
+
+from .frames import check_frame_target, open_frame_writer, write_png
+
+if TYPE_CHECKING:
+    from eventdet.formats import Recording, Window
+
+__all__ = ["Clip", "VisualizeSummary", "visualize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Which part of a recording is shown, and how time passes.
+
+    A picture at time t shows the events of ``[t - window_us, t)`` and of each box file the newest boxes stamped at or
+    before t, as long as they are younger than their hold time.
+    """
+
+    window_us: int = 33_333
+    """Length of the window in a picture, microseconds."""
+
+    fps: float = 30.0
+    """Pictures a second of video."""
+
+    slow: float = 1.0
+    """Seconds of video for a second of recording."""
+
+    start_us: int | None = None
+    """Where the first window starts; None is the start of the recording."""
+
+    stop_us: int | None = None
+    """Where windows end; None is the end of the recording."""
+
+    hold_labels_us: int = 250_000
+    """How long labels stay, microseconds: the period of 4 Hz labels, so that they do not flicker."""
+
+    hold_boxes_us: int | None = None
+    """How long predictions stay, microseconds: the stride they were made with; None is `window_us`."""
+
+    class_names: Sequence[str] = GEN1_CLASSES
+    """Names by class id."""
+
+    synthetic: bool = False
+    """Whether the recording is simulated; its pictures are marked."""
+
+    def __post_init__(self) -> None:
+        """Check the durations and rates.
+
+        Raises
+        ------
+        OptionError
+            When one is not positive, or pictures would follow each other within a microsecond.
+        """
+        for name in ("window_us", "fps", "slow"):
+            if not getattr(self, name) > 0:
+                raise OptionError(f"{name} must be > 0, got {getattr(self, name)}")
+        if not self.fps * self.slow <= MICROSECONDS_PER_SECOND:
+            raise OptionError(f"fps * slow must be <= 1e6, one picture a microsecond, got {self.fps * self.slow:g}")
+
+    @property
+    def stride_us(self) -> int:
+        """Recorded microseconds from one picture to the next."""
+        return max(1, round(MICROSECONDS_PER_SECOND / (self.fps * self.slow)))
+
+
+@dataclass(frozen=True, slots=True)
+class VisualizeSummary:
+    """What `visualize` wrote."""
+
+    path: str
+    """The target."""
+
+    num_frames: int
+    """Pictures written."""
+
+    note: str
+    """What the user should know about the output; empty when all is as expected."""
+
+
+def visualize(
+    recording: "Recording",
+    target: str,
+    *,
+    boxes: Boxes | None = None,
+    labels: Boxes | None = None,
+    clip: Clip | None = None,
+    style: Style | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> VisualizeSummary:
+    """Draw a recording with its boxes.
+
+    Parameters
+    ----------
+    recording : Recording
+        Open recording.
+    target : str
+        ``.mp4``, ``.gif``, numbered ``.png`` such as ``frames/%06d.png``, or ``picture.png`` for a single picture: the
+        window at ``clip.start_us``, else the one with most events.
+    boxes, labels : Boxes, optional
+        Predictions (solid) and labels (dashed), of the whole recording.
+    clip : Clip, optional
+        Part and timing; the default one when left out.
+    style : Style, optional
+        Look; the default one when left out.
+    on_progress : callable, optional
+        Called with the share done, 0..1.
+
+    Returns
+    -------
+    VisualizeSummary
+        What was written.
+
+    Raises
+    ------
+    OptionError, InputError, MissingExtraError
+        When the target cannot be written.
+    """
+    plan, look = clip or Clip(), style or Style()
+    suffix = check_frame_target(target)
+    painter = _Painter(recording, plan, look, boxes=_Timeline(boxes), labels=_Timeline(labels))
+    if suffix == ".png" and "%" not in target:
+        window = _chosen_window(recording, plan)
+        write_png(target, painter.picture(window))
+        return VisualizeSummary(target, 1, f"the window from t = {window.t0_us} us, {len(window.events)} events")
+    rate = Fraction(plan.fps).limit_denominator(1_000)
+    first_us = recording.t_first_us if plan.start_us is None else plan.start_us
+    span_us = max(1, (recording.t_last_us if plan.stop_us is None else plan.stop_us) - first_us)
+    writer = open_frame_writer(target, rate=rate, palette=look.colours)
+    num_frames = 0
+    try:
+        for window in recording.windows(plan.window_us, plan.stride_us, plan.start_us, plan.stop_us):
+            writer.write(painter.picture(window))
+            num_frames += 1
+            if on_progress is not None:
+                on_progress(min(1.0, max(0.0, (window.t1_us - first_us) / span_us)))
+    finally:
+        writer.close()
+    return VisualizeSummary(target, num_frames, writer.note)
+
+
+def _chosen_window(recording: "Recording", plan: Clip) -> "Window":
+    windows = recording.windows(plan.window_us, plan.window_us, plan.start_us, plan.stop_us)
+    chosen = next(windows, None) if plan.start_us is not None else max(windows, key=_num_events, default=None)
+    if chosen is None:
+        raise OptionError(f"{recording.path}: no window of {plan.window_us} us between start and stop")
+    return chosen
+
+
+def _num_events(window: "Window") -> int:
+    return len(window.events)
+
+
+class _Timeline:
+    """Boxes in time order, asked for the newest ones."""
+
+    def __init__(self, boxes: Boxes | None) -> None:
+        self._boxes = None if boxes is None else boxes[np.argsort(boxes.t, kind="stable")]
+
+    def newest(self, t_us: int, *, hold_us: int) -> Boxes | None:
+        """Return the boxes of the newest stamp at or before `t_us` when it is younger than `hold_us`."""
+        if self._boxes is None:
+            return None
+        stamps = self._boxes.t
+        stop = int(np.searchsorted(stamps, t_us, side="right"))
+        if stop == 0 or t_us - stamps[stop - 1] >= hold_us:
+            return Boxes.empty()
+        return self._boxes[int(np.searchsorted(stamps, stamps[stop - 1])) : stop]
+
+
+@dataclass(frozen=True, slots=True)
+class _Painter:
+    """Everything that the pictures of one recording share."""
+
+    recording: "Recording"
+    plan: Clip
+    style: Style
+    boxes: _Timeline
+    labels: _Timeline
+
+    def picture(self, window: "Window") -> NDArray[np.uint8]:
+        """Return the picture of a window."""
+        plan = self.plan
+        hold_boxes_us = plan.window_us if plan.hold_boxes_us is None else plan.hold_boxes_us
+        return render_frame(
+            window.events,
+            self.recording.sensor_size,
+            boxes=self.boxes.newest(window.t1_us, hold_us=hold_boxes_us),
+            labels=self.labels.newest(window.t1_us, hold_us=plan.hold_labels_us),
+            class_names=plan.class_names,
+            caption=Caption(
+                title=Path(self.recording.path).name,
+                t_us=window.t1_us,
+                window_us=plan.window_us,
+                num_events=len(window.events),
+                synthetic=plan.synthetic,
+            ),
+            style=self.style,
+        )
