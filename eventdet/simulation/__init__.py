@@ -1,1 +1,20 @@
-"""eventdet.simulation."""
+"""Synthetic streets filmed by a synthetic event camera: recordings of Gen1's form with exact boxes."""
+
+from .recorder import SimulatedRecording, iter_simulate, simulate, write_recording
+from .renderer import Renderer
+from .scene import Scene, make_scene
+from .sensor import ATIS, NOISE_FREE, EventSensor, SensorModel
+
+__all__ = [
+    "ATIS",
+    "NOISE_FREE",
+    "EventSensor",
+    "Renderer",
+    "Scene",
+    "SensorModel",
+    "SimulatedRecording",
+    "iter_simulate",
+    "make_scene",
+    "simulate",
+    "write_recording",
+]

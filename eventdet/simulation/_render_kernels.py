@@ -1,0 +1,219 @@
+"""Draw surfaces front to back into linear light, then the ground and the sky where light still comes through.
+
+Front to back, each pixel is shaded about once however deep the street is. `through` holds the share of a pixel that
+nothing has covered yet.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ._columns import (
+    CAMERA_HEIGHT,
+    CAMERA_X,
+    CAMERA_Z,
+    CENTER_X,
+    CENTER_Y,
+    CLOUDS,
+    FOCAL,
+    HEIGHT,
+    IDENTITY,
+    LATERAL,
+    MARK_ALBEDO,
+    MATERIAL,
+    ORIGIN,
+    PLANE,
+    ROAD_ALBEDO,
+    ROAD_GRAIN,
+    ROAD_LEFT,
+    ROAD_RIGHT,
+    ROLL,
+    SKY,
+    START,
+    STOP,
+    VERGE_ALBEDO,
+    VERGE_GRAIN,
+)
+from ._material_kernels import noise, ramp, shade
+
+OPAQUE = 1.0 / 256.0
+HAZE_M = 260.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bounds(
+    row: NDArray[np.float64], camera: NDArray[np.float64], height: int, width: int
+) -> tuple[int, int, int, int]:
+    """Return rows and columns (first, beyond last) of the image that a surface can touch."""
+    left, right, top, bottom = 1e9, -1e9, 1e9, -1e9
+    for corner in range(4):
+        along = row[START] if corner & 1 else row[STOP]
+        depth = along if row[LATERAL] > 0.5 else row[PLANE]
+        sideways = (row[PLANE] if row[LATERAL] > 0.5 else along) / depth
+        down = (camera[CAMERA_HEIGHT] - (row[HEIGHT] * 1.1 if corner & 2 else 0.0)) / depth
+        x = camera[CENTER_X] + camera[FOCAL] * (sideways - camera[ROLL] * down)
+        y = camera[CENTER_Y] + camera[FOCAL] * (down + camera[ROLL] * sideways)
+        left = min(left, x)
+        right = max(right, x)
+        top = min(top, y)
+        bottom = max(bottom, y)
+    x0 = int(min(float(width), max(0.0, left - 2.0)))
+    x1 = int(min(float(width), max(0.0, right + 3.0)))
+    y0 = int(min(float(height), max(0.0, top - 2.0)))
+    y1 = int(min(float(height), max(0.0, bottom + 3.0)))
+    return y0, y1, x0, x1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_surfaces(
+    surfaces: NDArray[np.float64],
+    camera: NDArray[np.float64],
+    ground: NDArray[np.float64],
+    tile: NDArray[np.float64],
+    image: NDArray[np.float32],
+    through: NDArray[np.float32],
+    owner: NDArray[np.int32],
+    reach: NDArray[np.int64],
+    count_hidden: bool,
+) -> None:
+    """Add the light of surfaces, nearest first, and note whose each pixel is.
+
+    `reach` counts the pixels of each object that lie in the image, hidden or not, when `count_hidden` is set.
+    """
+    height, width = image.shape
+    for index in range(surfaces.shape[0]):
+        row = surfaces[index]
+        lateral = row[LATERAL] > 0.5
+        material = int(row[MATERIAL])
+        identity = int(row[IDENTITY])
+        y0, y1, x0, x1 = _bounds(row, camera, height, width)
+        for y in range(y0, y1):
+            dy = y + 0.5 - camera[CENTER_Y]
+            for x in range(x0, x1):
+                open_share = through[y, x]
+                if open_share < OPAQUE and not count_hidden:
+                    continue
+                dx = x + 0.5 - camera[CENTER_X]
+                ray_x = (dx + camera[ROLL] * dy) / camera[FOCAL]
+                ray_y = (dy - camera[ROLL] * dx) / camera[FOCAL]
+                depth = row[PLANE]
+                along = ray_x * depth
+                if lateral:
+                    if ray_x * row[PLANE] <= 0.0:
+                        continue
+                    depth = row[PLANE] / ray_x
+                    along = depth
+                footprint = depth / camera[FOCAL]
+                stretch = footprint / abs(ray_x) if lateral else footprint
+                if along < row[START] - 0.5 * stretch or along > row[STOP] + 0.5 * stretch:
+                    continue
+                v = camera[CAMERA_HEIGHT] - ray_y * depth
+                if v < -footprint:
+                    continue
+                cover, light = shade(material, along - row[ORIGIN], v, stretch, footprint, row, tile)
+                cover *= ramp(v / footprint)
+                if cover <= 0.0:
+                    continue
+                if cover >= 0.5:
+                    reach[identity] += 1
+                    if open_share >= 0.5:
+                        owner[y, x] = identity
+                haze = min(1.0, depth / HAZE_M)
+                image[y, x] += open_share * cover * (light + haze * (ground[SKY] - light))
+                through[y, x] = open_share * (1.0 - cover)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _asphalt(
+    x: float, z: float, sideways: float, along: float, ground: NDArray[np.float64], tile: NDArray[np.float64]
+) -> float:
+    """Return the light of the carriageway: grain in two sizes, a centre line, edge lines, patches."""
+    light = 1.0
+    coarse = 1.0 - along / 1.0
+    if coarse > 0.0:
+        light += 0.35 * coarse * (noise(tile, x * 1.6, z * 0.9) - 0.5)
+    fine = 1.0 - along / 0.15
+    if fine > 0.0:
+        light += ground[ROAD_GRAIN] * fine * (noise(tile, x * 13.0, z * 9.0) - 0.5)
+    light *= ground[ROAD_ALBEDO]
+    if tile[math.floor(z / 6.0) & 255, math.floor(x / 1.7) & 255] > 0.93:
+        light *= 0.9
+    dash = z - math.floor(z / 8.0) * 8.0
+    centre = ramp((0.08 - abs(x + 1.7)) / sideways) * ramp(min(dash, 3.2 - dash) / along)
+    edge = min(abs(x - ground[ROAD_RIGHT] + 0.35), abs(x - ground[ROAD_LEFT] - 0.35))
+    mark = max(centre, ramp((0.06 - edge) / sideways)) * min(1.0, 0.16 / sideways)
+    return float(light + mark * (ground[MARK_ALBEDO] - light))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pavement(
+    x: float, z: float, sideways: float, along: float, ground: NDArray[np.float64], tile: NDArray[np.float64]
+) -> float:
+    """Return the light beside the road: a bright kerb, slabs with joints, then a rough verge."""
+    out = x - ground[ROAD_RIGHT] if x > 0.0 else ground[ROAD_LEFT] - x
+    if out < 0.18:
+        return float(ground[MARK_ALBEDO] * 0.75)
+    fine = max(0.0, 1.0 - along / 0.2)
+    if out < 2.6:
+        joint_z = z - math.floor(z / 1.1) * 1.1
+        joint_x = out - math.floor(out / 0.8) * 0.8
+        joint = max(ramp((0.03 - joint_z) / along), ramp((0.03 - joint_x) / sideways))
+        slab = 1.6 * ground[ROAD_ALBEDO] * (1.0 + 0.4 * fine * (noise(tile, x * 7.0, z * 7.0) - 0.5))
+        return float(slab * (1.0 - 0.4 * joint * max(0.0, 1.0 - along / 0.5)))
+    light = 1.0 + 0.5 * (noise(tile, x * 0.7, z * 0.5) - 0.5) * max(0.0, 1.0 - along / 2.0)
+    light += ground[VERGE_GRAIN] * fine * (noise(tile, x * 6.0, z * 6.0) - 0.5)
+    return float(ground[VERGE_ALBEDO] * light)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_background(
+    camera: NDArray[np.float64],
+    ground: NDArray[np.float64],
+    tile: NDArray[np.float64],
+    image: NDArray[np.float32],
+    through: NDArray[np.float32],
+) -> None:
+    """Add ground and sky to the pixels that surfaces left open."""
+    height, width = image.shape
+    for y in range(height):
+        dy = y + 0.5 - camera[CENTER_Y]
+        for x in range(width):
+            open_share = through[y, x]
+            if open_share < OPAQUE:
+                continue
+            dx = x + 0.5 - camera[CENTER_X]
+            ray_x = (dx + camera[ROLL] * dy) / camera[FOCAL]
+            ray_y = (dy - camera[ROLL] * dx) / camera[FOCAL]
+            # The sky has no parallax: the ray's direction is its place. Clouds are wide and flat.
+            light = ground[SKY]
+            if ray_y * HAZE_M <= camera[CAMERA_HEIGHT]:
+                light *= 1.0 + ground[CLOUDS] * (noise(tile, ray_x * 5.0 + 7.0, ray_y * 14.0) - 0.5) + 0.4 * ray_y
+            else:
+                depth = camera[CAMERA_HEIGHT] / ray_y
+                sideways = depth / camera[FOCAL]
+                along = sideways * depth / camera[CAMERA_HEIGHT]
+                road_x = ray_x * depth + camera[CAMERA_X]
+                road_z = depth + camera[CAMERA_Z]
+                if ground[ROAD_LEFT] < road_x < ground[ROAD_RIGHT]:
+                    near = _asphalt(road_x, road_z, sideways, along, ground, tile)
+                else:
+                    near = _pavement(road_x, road_z, sideways, along, ground, tile)
+                light = near + depth / HAZE_M * (light - near)
+            image[y, x] += open_share * light
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def measure_owners(owner: NDArray[np.int32], extent: NDArray[np.int64], visible: NDArray[np.int64]) -> None:
+    """Note the extent (left, top, right, bottom, exclusive) and the number of visible pixels of each object."""
+    height, width = owner.shape
+    for y in range(height):
+        for x in range(width):
+            identity = owner[y, x]
+            if identity > 0:
+                visible[identity] += 1
+                extent[identity, 0] = min(extent[identity, 0], x)
+                extent[identity, 1] = min(extent[identity, 1], y)
+                extent[identity, 2] = max(extent[identity, 2], x + 1)
+                extent[identity, 3] = max(extent[identity, 3], y + 1)

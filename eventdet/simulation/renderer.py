@@ -1,0 +1,114 @@
+"""Pictures and labels of a scene."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.boxes import Boxes
+
+from .scene import Scene, View
+
+__all__ = ["MIN_BOX_DIAGONAL", "MIN_BOX_SIDE", "MIN_VISIBLE_SHARE", "Renderer"]
+
+MIN_BOX_DIAGONAL = 30.0
+"""Pixels; the evaluation of Gen1 leaves smaller boxes out."""
+
+MIN_BOX_SIDE = 10.0
+"""Pixels, likewise."""
+
+MIN_VISIBLE_SHARE = 0.25
+"""An object of which others hide more than the rest of this gets no box."""
+
+
+class Renderer:
+    """Draws a scene at any time.
+
+    Parameters
+    ----------
+    scene : Scene
+        What to draw.
+
+    Examples
+    --------
+    >>> from eventdet.simulation import make_scene
+    >>> light = Renderer(make_scene(1, 1_000_000)).light(0)
+    >>> light.shape, light.dtype, bool(light.min() >= 0)
+    ((240, 304), dtype('float32'), True)
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        shape = tuple(scene.size)
+        self._light = np.empty(shape, np.float32)
+        self._through = np.empty(shape, np.float32)
+        self._owner = np.empty(shape, np.int32)
+        self._reach = np.empty(len(scene.objects) + 1, np.int64)
+
+    def light(self, t_us: int) -> NDArray[np.float32]:
+        """Return the picture at a time.
+
+        Parameters
+        ----------
+        t_us : int
+            Microseconds from the start of the scene.
+
+        Returns
+        -------
+        ndarray, shape (height, width), float32
+            Linear light, 1 is white in full daylight. A new array.
+        """
+        from ._render_kernels import draw_background
+
+        view = self._scene.view(t_us)
+        self._draw(view, count_hidden=False)
+        draw_background(view.camera, self._scene.ground, self._scene.tile, self._light, self._through)
+        return self._light * np.float32(self._scene.brightness)
+
+    def boxes(self, t_us: int) -> Boxes:
+        """Return the labels at a time: what a person would draw around the visible part of each object.
+
+        Parameters
+        ----------
+        t_us : int
+            Microseconds from the start of the scene.
+
+        Returns
+        -------
+        Boxes
+            Cars (0) and pedestrians (1) with diagonal >= 30, both sides >= 10 pixels, and a quarter or more of what
+            lies in the picture in view. `track_id` is the object's own number for the whole recording.
+        """
+        from ._render_kernels import measure_owners
+
+        self._draw(self._scene.view(t_us), count_hidden=True)
+        extent = np.zeros((len(self._reach), 4), np.int64)
+        extent[:, :2] = max(self._scene.size)
+        visible = np.zeros(len(self._reach), np.int64)
+        measure_owners(self._owner, extent, visible)
+        sides = extent[:, 2:] - extent[:, :2]
+        keep = np.flatnonzero(
+            (visible > 0)
+            & (visible >= MIN_VISIBLE_SHARE * self._reach)
+            & (sides.min(axis=1) >= MIN_BOX_SIDE)
+            & ((sides**2).sum(axis=1) >= MIN_BOX_DIAGONAL**2)
+        )
+        classes = self._scene.objects.class_id[keep - 1].astype(np.int64)
+        return Boxes.from_xyxy(extent[keep], t=t_us, class_id=classes, track_id=keep.astype(np.int64))
+
+    def _draw(self, view: View, *, count_hidden: bool) -> None:
+        from ._render_kernels import draw_surfaces
+
+        self._light[:] = 0.0
+        self._through[:] = 1.0
+        self._owner[:] = 0
+        self._reach[:] = 0
+        draw_surfaces(
+            view.surfaces,
+            view.camera,
+            self._scene.ground,
+            self._scene.tile,
+            self._light,
+            self._through,
+            self._owner,
+            self._reach,
+            count_hidden,
+        )
