@@ -142,6 +142,12 @@ class PixelMap:
         """Whether every sensor pixel keeps its coordinates."""
         return self.scale == 1.0 and self.sensor.width <= self.target.width and self.sensor.height <= self.target.height
 
+    def count_cut(self, x: NDArray[np.uint16], y: NDArray[np.uint16]) -> int:
+        """Return how many events at columns `x` and rows `y`, both of shape (n,), are cut away."""
+        if self.columns.min() >= 0 and self.rows.min() >= 0:
+            return 0
+        return int(np.count_nonzero((self.columns[x] < 0) | (self.rows[y] < 0)))
+
     def to_sensor(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return boxes of the tensor as boxes of the sensor, clipped to it.
 

@@ -1,7 +1,5 @@
 # Sourced by the scripts beside it: makes .venv when absent and installs the given extras, once per change of the
 # project's own dependency files. Usage: . scripts/_setup.sh EXTRAS
-extras=$1
-stamp=.venv/.installed-$extras
 wanted=$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
 if [ ! -x .venv/bin/python ]; then
     python3 -m venv .venv || {
@@ -10,9 +8,10 @@ if [ ! -x .venv/bin/python ]; then
         exit 4
     }
 fi
-if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    echo "installing eventdet[$extras] into .venv (a minute or two, once)" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
-    echo "$wanted" >"$stamp"
+# The extra dev holds all the others, so its stamp serves every script.
+if ! cat .venv/.installed-dev ".venv/.installed-$1" 2>/dev/null | grep -qx "$wanted"; then
+    echo "installing eventdet[$1] into .venv (a minute or two, once)" >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$1]"
+    echo "$wanted" >".venv/.installed-$1"
 fi
 PATH=$PWD/.venv/bin:$PATH

@@ -54,6 +54,9 @@ def test_720p_cropped_keeps_the_middle() -> None:
     assert pixels.columns[799] == 319
     assert pixels.columns[800] == -1
     assert (pixels.rows >= 0).sum() == 256
+    x, y = np.array([0, 480, 480, 800], np.uint16), np.array([300, 300, 0, 300], np.uint16)
+    assert pixels.count_cut(x, y) == 3
+    assert fit_pixels(SensorSize(720, 1280), NETWORK).count_cut(x, y) == 0
 
 
 def test_fit_none_of_a_larger_sensor_says_what_to_do() -> None:

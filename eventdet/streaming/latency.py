@@ -1,5 +1,6 @@
 """Latency per stage: collected while streaming, summed up as percentiles."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,7 +37,7 @@ class LatencyLog:
     _rows: dict[str, list[float]] = field(default_factory=dict)
     _count: int = 0
 
-    def add(self, latency_ms: dict[str, float]) -> None:
+    def add(self, latency_ms: Mapping[str, float]) -> None:
         """Keep the stages of one window, in milliseconds."""
         slot = self._count % self.capacity
         for stage, value in latency_ms.items():

@@ -1,0 +1,42 @@
+"""What the streaming loop asks of a source of events."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from eventdet.formats import Window
+from eventdet.geometry import SensorSize
+
+__all__ = ["EventSource"]
+
+
+class EventSource(Protocol):
+    """Events of one camera, cut into windows of time. A recording is one."""
+
+    @property
+    def name(self) -> str:
+        """What the events came from, for headers and pictures."""
+
+    @property
+    def format(self) -> str:
+        """Format of the events, e.g. ``dat``."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the events are simulated."""
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        """Rows and columns of the camera."""
+
+    @property
+    def t_first_us(self) -> int:
+        """Stamp of the first event, microseconds."""
+
+    @property
+    def t_last_us(self) -> int:
+        """Stamp of the last event, microseconds."""
+
+    def windows(
+        self, length_us: int, stride_us: int | None = None, *, start_us: int | None = None, stop_us: int | None = None
+    ) -> Iterator[Window]:
+        """Yield windows in order, empty ones too."""

@@ -1,0 +1,160 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from eventdet.boxes import Boxes
+from eventdet.errors import OptionError
+from eventdet.events import Events
+from eventdet.formats import Window, cut_windows, open_recording, write_dat
+from eventdet.geometry import GEN1, SensorSize
+from eventdet.models import StreamingDetector, build_detector
+from eventdet.streaming import Streamer, StreamOptions
+
+SMALL = SensorSize(64, 96)
+
+
+class MemorySource:
+    """Events in memory as a source."""
+
+    name = "memory"
+    format = "memory"
+    synthetic = True
+
+    def __init__(self, events: Events, sensor_size: SensorSize) -> None:
+        self.events = events
+        self.sensor_size = sensor_size
+        self.t_first_us = int(events.t[0])
+        self.t_last_us = int(events.t[-1])
+
+    def windows(
+        self, length_us: int, stride_us: int | None = None, *, start_us: int | None = None, stop_us: int | None = None
+    ) -> Iterator[Window]:
+        return cut_windows(self.events, length_us, stride_us, start_us=start_us, stop_us=stop_us)
+
+
+def _events(sensor: SensorSize, *, duration_us: int = 400_000, silence: tuple[int, int] = (0, 0)) -> Events:
+    rng = np.random.default_rng(5)
+    t = np.sort(rng.integers(0, duration_us, 4000))
+    t = t[(t < silence[0]) | (t >= silence[1])]
+    count = len(t)
+    return Events.from_columns(
+        t=t, x=rng.integers(0, sensor.width, count), y=rng.integers(0, sensor.height, count), p=rng.integers(0, 2, count)
+    )
+
+
+@pytest.fixture(scope="module")
+def detector() -> StreamingDetector:
+    torch.manual_seed(3)
+    # Fresh weights say something everywhere at a score near 0; the tests ask for it.
+    return StreamingDetector(build_detector("ems-res10", input_size=SMALL, readout_steps=1), dtype="float32")
+
+
+def _options(**changes: object) -> StreamOptions:
+    return StreamOptions(**({"conf": 0.0, "max_detections": 5} | changes))  # type: ignore[arg-type] # by name
+
+
+def _same(first: Boxes, second: Boxes) -> bool:
+    return np.array_equal(first.xyxy, second.xyxy) and np.array_equal(first.score, second.score)
+
+
+def test_every_window_is_delivered_also_the_empty_ones(detector: StreamingDetector) -> None:
+    source = MemorySource(_events(SMALL, silence=(100_000, 250_000)), SMALL)
+    results = list(Streamer(source, detector, _options()))
+    assert [result.seq for result in results] == list(range(8))
+    assert [result.t_us for result in results] == list(range(50_000, 450_000, 50_000))
+    assert [result.num_events == 0 for result in results] == [False, False, True, True, True, False, False, False]
+    assert sum(result.num_events for result in results) == len(source.events)
+
+
+def test_boxes_carry_the_end_of_their_window_and_lie_on_the_sensor(detector: StreamingDetector) -> None:
+    sensor = SensorSize(480, 640)
+    for result in Streamer(MemorySource(_events(sensor), sensor), detector, _options()):
+        assert len(result.boxes) == 5
+        assert (result.boxes.t == result.t_us).all()
+        assert (result.boxes.xyxy >= 0).all()
+        assert (result.boxes.xyxy <= [640, 480, 640, 480]).all()
+
+
+def test_a_second_run_starts_at_rest_and_repeats_the_first(detector: StreamingDetector) -> None:
+    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options())
+    first, second = list(streamer), list(streamer)
+    assert all(_same(a.boxes, b.boxes) for a, b in zip(first, second, strict=True))
+    assert streamer.summary().num_windows == len(second)
+
+
+def test_state_reset_makes_each_group_of_windows_a_run_of_its_own(detector: StreamingDetector) -> None:
+    source = MemorySource(_events(SMALL), SMALL)
+    reset = list(Streamer(source, detector, _options(state="reset", reset_steps=3)))
+    fresh = list(Streamer(source, detector, _options(start_us=150_000)))
+    assert [result.state_reset for result in reset] == [True, False, False, True, False, False, True, False]
+    for k in range(3):
+        assert _same(reset[3 + k].boxes, fresh[k].boxes)
+
+
+def test_state_keep_remembers_the_windows_before(detector: StreamingDetector) -> None:
+    source = MemorySource(_events(SMALL), SMALL)
+    kept = list(Streamer(source, detector, _options()))
+    fresh = list(Streamer(source, detector, _options(start_us=150_000)))
+    assert not _same(kept[3].boxes, fresh[0].boxes)
+
+
+def test_a_file_gives_the_bits_of_the_events_in_memory(detector: StreamingDetector, tmp_path: Path) -> None:
+    events = _events(GEN1)
+    write_dat(tmp_path / "a_td.dat", events, GEN1)
+    from_memory = list(Streamer(MemorySource(events, GEN1), detector, _options()))
+    from_file = list(Streamer(open_recording(tmp_path / "a_td.dat"), detector, _options()))
+    assert all(_same(a.boxes, b.boxes) for a, b in zip(from_memory, from_file, strict=True))
+
+
+def test_closing_early_stops_without_reading_on(detector: StreamingDetector) -> None:
+    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options())
+    results = iter(streamer)
+    next(results)
+    results.close()  # type: ignore[attr-defined] # the iterator is a generator
+    assert streamer.summary().num_windows == 1
+
+
+def test_cropping_counts_the_events_outside(detector: StreamingDetector) -> None:
+    sensor = SensorSize(64, 192)
+    events = _events(sensor)
+    streamer = Streamer(MemorySource(events, sensor), detector, _options(fit="crop"))
+    list(streamer)
+    # 96 of 192 columns stay, from column 48 on.
+    outside = int(np.count_nonzero((events.x < 48) | (events.x >= 144)))
+    assert streamer.summary().events_cut == outside > 0
+
+
+def test_latency_has_every_stage_and_the_total_covers_them(detector: StreamingDetector) -> None:
+    for result in Streamer(MemorySource(_events(SMALL), SMALL), detector, _options()):
+        stages = dict(result.latency_ms)
+        total = stages.pop("total")
+        assert list(stages) == ["read", "tensor", "inference", "decode"]
+        assert total >= sum(stages.values()) - 0.01
+
+
+def test_another_window_than_the_trained_one_is_noted(detector: StreamingDetector) -> None:
+    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options(window_us=20_000))
+    assert "trained on 50ms" in streamer.summary().notes[0]
+
+
+def test_a_grey_detector_is_refused() -> None:
+    grey = StreamingDetector(build_detector("ems-res10", channels=3, input_size=SMALL), dtype="float32")
+    with pytest.raises(OptionError, match="2 input channels, got 3"):
+        Streamer(MemorySource(_events(SMALL), SMALL), grey, _options())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"state": "forget"}, "state must be one of keep, reset"),
+        ({"window_us": 0}, "window_us must be > 0"),
+        ({"pace": 0.0}, "pace must be > 0"),
+        ({"reset_steps": -1}, "reset_steps must be > 0"),
+    ],
+)
+def test_an_option_outside_its_rule_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        _options(**changes)

@@ -1,0 +1,54 @@
+"""Every command and every Python block of README and docs is run, in order, in one folder a page."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+RUN_ELSEWHERE = {
+    "scripts/test": "is what runs this test",
+    "scripts/test --all": "is what runs this test, with the slow ones",
+    "scripts/train_zoo --minutes 60": "an hour; tests/models trains in small",
+    'pip install -c constraints.txt ".[video]"': "tests/test_packaging.py builds the wheel; scripts/_setup.sh installs it",
+}
+"""Commands that are shown and not run here, with who runs them."""
+
+_BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _commands(page: Path) -> list[list[str]]:
+    commands = []
+    for language, body in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "python":
+            commands.append([sys.executable, "-c", body])
+            continue
+        for line in body.splitlines():
+            if line.startswith("$ ") and line[2:].partition("  #")[0].strip() not in RUN_ELSEWHERE:
+                commands.append(["bash", "-euc", line[2:]])
+    return commands
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    return os.environ | {"PATH": path}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_succeed_in_order(page: Path, tmp_path: Path) -> None:
+    # Scripts are named from the project's root, as a reader in a clone would.
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    for command in _commands(page):
+        done = subprocess.run(command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{page.name}: {command[-1]}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
