@@ -3,7 +3,35 @@
 Importing this package loads NumPy alone; Numba comes in when the first event is decoded.
 """
 
-from .dat import read_dat, write_dat
+from ._windows import Window
+from .dat import DAT, read_dat, write_dat
+from .decoder import POLICIES, Decoder, Encoding
+from .evt2 import EVT2, read_evt2, write_evt2
+from .evt3 import EVT3, read_evt3, write_evt3
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
+from .recording import DatRecording, Recording
+from .registry import FORMATS, detect_format, open_recording
 
-__all__ = ["find_boxes", "read_boxes", "read_dat", "write_boxes", "write_dat"]
+__all__ = [
+    "DAT",
+    "EVT2",
+    "EVT3",
+    "FORMATS",
+    "POLICIES",
+    "DatRecording",
+    "Decoder",
+    "Encoding",
+    "Recording",
+    "Window",
+    "detect_format",
+    "find_boxes",
+    "open_recording",
+    "read_boxes",
+    "read_dat",
+    "read_evt2",
+    "read_evt3",
+    "write_boxes",
+    "write_dat",
+    "write_evt2",
+    "write_evt3",
+]

@@ -4,7 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._state import BACKWARD, CLOCK, FAULT_KIND, FAULT_RECORD, OUT_OF_RANGE, WRAPS
+from ._fault_kernels import count_fault
+from ._state import BACKWARD, CLOCK, OUT_OF_RANGE, WRAPS
 
 __all__ = ["bisect_dat", "decode_dat", "scan_dat", "unwrap_dat"]
 
@@ -30,14 +31,6 @@ def unwrap_dat(raw: np.int64, clock: np.int64) -> np.int64:
 
 
 @njit(cache=True, nogil=True)
-def _count_fault(state: NDArray[np.int64], kind: int, record: int) -> None:
-    state[kind] += 1
-    if state[FAULT_RECORD] < 0:
-        state[FAULT_RECORD] = record
-        state[FAULT_KIND] = kind
-
-
-@njit(cache=True, nogil=True)
 def decode_dat(
     words: NDArray[np.uint32], width: int, height: int, state: NDArray[np.int64],
     t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
@@ -55,12 +48,12 @@ def decode_dat(
         row = (word >> np.uint32(14)) & np.uint32(0x3FFF)
         if column >= width or row >= height:
             # The whole record is suspect: its stamp must not move the clock either.
-            _count_fault(state, OUT_OF_RANGE, i)
+            count_fault(state, OUT_OF_RANGE, i)
             continue
         if raw < low or raw - low > _HALF:
             stamp = unwrap_dat(raw, base + low)
             if stamp < base + low:
-                _count_fault(state, BACKWARD, i)
+                count_fault(state, BACKWARD, i)
                 stamp = base + low
             low = stamp & _LOW
             if stamp - low != base:

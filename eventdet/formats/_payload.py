@@ -36,7 +36,7 @@ class Payload:
     """Events outside are dropped and counted."""
 
     policy: str
-    """``repair`` or ``strict``."""
+    """One of `POLICIES`."""
 
     def __post_init__(self) -> None:
         """Check the policy and, under strict, the length of the file.
@@ -68,23 +68,27 @@ class Payload:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return self.encoding.records(memoryview(mapped), offset=self.data_offset)
 
-    def iter_events(self, *, num_events: int, start: int = 0, report: ReadReport | None = None) -> Iterator[Events]:
-        """Yield the events from record `start` on in batches of about `num_events`; counts go to `report`."""
+    def iter_events(
+        self, report: ReadReport, *, num_events: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[Events]:
+        """Yield the events of records ``start:stop`` in batches of about `num_events`; counts are added to `report`."""
         decoder = Decoder(
             self.encoding,
             self.sensor_size,
             policy=self.policy,
             where=str(self.path),
             offset=self.data_offset + start * self.encoding.record_bytes,
+            report=report,
         )
-        try:
-            yield from decoder.iter_events(self.records[start:], num_events=num_events)
-        finally:
-            if report is not None:
-                report.merge(decoder.report)
+        return decoder.iter_events(self.records[start:stop], num_events=num_events)
 
     def read(self) -> tuple[Events, ReadReport]:
         """Return all events and the counts of what was read, dropped and clamped."""
         report = ReadReport(trailing_bytes=self.trailing_bytes)
-        batches = list(self.iter_events(num_events=max(1, len(self.records)), report=report))
-        return (batches[0] if len(batches) == 1 else Events.concatenate(batches)), report
+        return self.read_into(report), report
+
+    def read_into(self, report: ReadReport, *, start: int = 0, stop: int | None = None) -> Events:
+        """Return the events of records ``start:stop``; counts are added to `report`."""
+        count = max(1, len(self.records[start:stop]))
+        batches = list(self.iter_events(report, num_events=count, start=start, stop=stop))
+        return batches[0] if len(batches) == 1 else Events.concatenate(batches)

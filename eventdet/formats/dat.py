@@ -107,7 +107,7 @@ def read_dat(
         The file.
     sensor_size : SensorSize, optional
         Used when the header has no size.
-    policy : {"repair", "strict"}
+    policy : {"repair", "strict", "trust"}
         Whether dirty input is repaired and counted, or raises.
 
     Returns

@@ -20,8 +20,12 @@ from . import _state
 
 __all__ = ["POLICIES", "Decoder", "Encoding"]
 
-POLICIES = ("repair", "strict")
-"""What happens to input that breaks its format: it is repaired and counted, or it raises."""
+POLICIES = ("repair", "strict", "trust")
+"""What happens to input that breaks its format: it is repaired and counted, or it raises.
+
+``trust`` repairs as well, but takes for granted that a file is in order where that saves reading all of it: a window
+of a DAT file is then found by bisection alone.
+"""
 
 Kernel: TypeAlias = Callable[..., tuple[int, int]]
 
@@ -41,6 +45,8 @@ _COUNTS = {
     "skipped_words": _state.SKIPPED,
     "trigger_words": _state.TRIGGERS,
 }
+
+_COUNTERS = list(_COUNTS.values())
 
 _FEED_EVENTS = 1 << 16
 """Events decoded at once by `Decoder.feed`; 13 bytes each keep the buffer within the second-level cache."""
@@ -86,12 +92,14 @@ class Decoder:
         Layout of the stream.
     sensor_size : SensorSize
         Events outside are dropped and counted.
-    policy : {"repair", "strict"}
+    policy : {"repair", "strict", "trust"}
         Whether dirty input is repaired and counted, or raises.
     where : str
         Path of the file or name of the source, for messages.
     offset : int
         Byte offset of the first record in `where`, for messages.
+    report : ReadReport, optional
+        Counts are added to it as records are decoded; a new one by default.
 
     Raises
     ------
@@ -107,12 +115,13 @@ class Decoder:
         policy: str = "repair",
         where: str = "stream",
         offset: int = 0,
+        report: ReadReport | None = None,
     ) -> None:
         self.encoding = encoding
         self.sensor_size = check_sensor_size(sensor_size)
         self.policy = check_option("policy", policy, POLICIES)
         self.where = where
-        self.report = ReadReport()
+        self.report = ReadReport() if report is None else report
         """Counts of everything decoded so far."""
         self._offset = offset
         self._kernel = encoding.load_kernel()
@@ -150,7 +159,8 @@ class Decoder:
         self._offset += consumed * self.encoding.record_bytes
         self.report.num_events += written
         for name, slot in _COUNTS.items():
-            setattr(self.report, name, int(self._state[slot]))
+            setattr(self.report, name, getattr(self.report, name) + int(self._state[slot]))
+        self._state[_COUNTERS] = 0
         return consumed, written
 
     def iter_events(self, records: NDArray[np.unsignedinteger], *, num_events: int) -> Iterator[Events]:

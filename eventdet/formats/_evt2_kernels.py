@@ -1,0 +1,122 @@
+"""Numba kernels for EVT 2.0: 32-bit words, the type in the upper four bits.
+
+An event carries the lower 6 bits of its stamp, a TIME_HIGH word the upper 28.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ._fault_kernels import count_fault
+from ._state import (
+    BACKWARD,
+    BEFORE_TIME,
+    CLOCK,
+    EPOCH,
+    HIGH,
+    OUT_OF_RANGE,
+    SKIPPED,
+    TRIGGERS,
+    UNKNOWN,
+    WRAPS,
+)
+
+__all__ = ["decode_evt2", "encode_evt2"]
+
+_CD_ON = 0x1
+_TIME_HIGH = 0x8
+_EXT_TRIGGER = 0xA
+_IMU = 0xD
+_LOW_BITS = 6
+_HIGH_RANGE = 1 << 28
+_EPOCH_US = _HIGH_RANGE << _LOW_BITS
+_HALF = _HIGH_RANGE >> 1
+
+
+@njit(cache=True, nogil=True)
+def decode_evt2(
+    words: NDArray[np.uint32], width: int, height: int, state: NDArray[np.int64],
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+) -> tuple[int, int]:  # fmt: skip
+    """Decode words into columns until either ends; return (words consumed, events written)."""
+    clock = state[CLOCK]
+    high = state[HIGH]
+    base = state[EPOCH] + (high << _LOW_BITS)
+    written = 0
+    limit = min(len(words), len(t))
+    for i in range(limit):
+        word = np.int64(words[i])
+        kind = word >> 28
+        if kind <= _CD_ON:
+            column = (word >> 11) & 0x7FF
+            row = word & 0x7FF
+            if high < 0:
+                count_fault(state, BEFORE_TIME, i)
+                continue
+            if column >= width or row >= height:
+                count_fault(state, OUT_OF_RANGE, i)
+                continue
+            stamp = base + ((word >> 22) & 0x3F)
+            if stamp < clock:
+                count_fault(state, BACKWARD, i)
+            else:
+                clock = stamp
+            t[written] = clock
+            x[written] = column
+            y[written] = row
+            p[written] = kind
+            written += 1
+        elif kind == _TIME_HIGH:
+            high = _advance_high(word & (_HIGH_RANGE - 1), state)
+            base = state[EPOCH] + (high << _LOW_BITS)
+        elif kind == _EXT_TRIGGER:
+            state[TRIGGERS] += 1
+        elif kind >= _IMU:
+            state[SKIPPED] += 1
+        else:
+            count_fault(state, UNKNOWN, i)
+    state[CLOCK] = clock
+    return limit, written
+
+
+@njit(cache=True, nogil=True)
+def _advance_high(high: np.int64, state: NDArray[np.int64]) -> np.int64:
+    """Store the new TIME_HIGH; a decrease of half the range is an overflow, such an increase a late word before it."""
+    if state[HIGH] - high >= _HALF:
+        state[EPOCH] += _EPOCH_US
+        state[WRAPS] += 1
+    elif high - state[HIGH] >= _HALF and state[EPOCH] > 0:
+        state[EPOCH] -= _EPOCH_US
+        state[WRAPS] -= 1
+    state[HIGH] = high
+    return high
+
+
+@njit(cache=True, nogil=True)
+def encode_evt2(
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+    state: NDArray[np.int64], words: NDArray[np.uint32],
+) -> int:  # fmt: skip
+    """Encode events; return the number of words written.
+
+    `state` holds the last TIME_HIGH over all epochs, -1 at the start; `words` has room for two words an event and one
+    for every 2**27 steps of TIME_HIGH, which keep the overflow readable across long silences.
+    """
+    written = 0
+    last = state[0]
+    for i in range(len(t)):
+        high = t[i] >> _LOW_BITS
+        if high != last:
+            last = max(last, 0)
+            while high - last > _HALF:
+                last += _HALF
+                words[written] = np.uint32(_TIME_HIGH << 28 | last & (_HIGH_RANGE - 1))
+                written += 1
+            words[written] = np.uint32(_TIME_HIGH << 28 | high & (_HIGH_RANGE - 1))
+            written += 1
+            last = high
+        low = t[i] & 0x3F
+        words[written] = np.uint32(np.int64(p[i]) << 28 | low << 22 | np.int64(x[i]) << 11 | np.int64(y[i]))
+        written += 1
+    state[0] = last
+    return written

@@ -1,0 +1,218 @@
+"""One recording, whatever its format: size, extent, slices, chunks, windows."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.errors import OptionError
+from eventdet.events import Events
+from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
+
+from ._payload import Payload
+from ._windows import Window, WindowGrid, check_grid, cut_windows
+
+__all__ = ["DatRecording", "Recording"]
+
+_CHUNK_EVENTS = 1 << 20
+
+
+class _Extent(NamedTuple):
+    num_events: int
+    t_first_us: int
+    t_last_us: int
+
+
+class Recording:
+    """An event file, opened by :func:`open_recording`.
+
+    Opening reads the header alone. `chunks` and `windows` go through the file once with bounded memory; `slice`
+    decodes a stream format (EVT2, EVT3) into memory at first use, a DAT file not.
+    """
+
+    def __init__(self, payload: Payload) -> None:
+        self._payload = payload
+        self.report = ReadReport(trailing_bytes=payload.trailing_bytes)
+        """Counts of everything decoded so far; what is decoded twice counts twice."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._payload.path
+
+    @property
+    def format(self) -> str:
+        """``dat``, ``evt2`` or ``evt3``."""
+        return self._payload.encoding.name
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        """Rows and columns of the sensor."""
+        return self._payload.sensor_size
+
+    @property
+    def num_events(self) -> int:
+        """Events that a full read delivers; a stream format is decoded once to count them."""
+        return self._extent.num_events
+
+    @property
+    def t_first_us(self) -> int:
+        """Stamp of the first event, 0 without events."""
+        return self._extent.t_first_us
+
+    @property
+    def t_last_us(self) -> int:
+        """Stamp of the last event, 0 without events."""
+        return self._extent.t_last_us
+
+    @property
+    def duration_us(self) -> int:
+        """Microseconds from the first to the last event."""
+        return self.t_last_us - self.t_first_us
+
+    def slice(self, t0_us: int, t1_us: int) -> Events:
+        """Return the events with ``t0_us <= t < t1_us``.
+
+        Raises
+        ------
+        FormatError
+            When the policy is strict and the file needs a repair.
+        """
+        return self._columns.between(t0_us, t1_us)
+
+    def chunks(self, num_events: int = _CHUNK_EVENTS) -> Iterator[Events]:
+        """Yield all events in order, in batches of about `num_events` with columns of their own.
+
+        A batch is never empty. EVT3 may exceed `num_events` by up to 11, since it does not cut a vector.
+
+        Raises
+        ------
+        OptionError
+            When `num_events` is not positive.
+        FormatError
+            When the policy is strict and a record needs a repair.
+        """
+        if num_events <= 0:
+            raise OptionError(f"num_events must be > 0, got {num_events}")
+        return self._payload.iter_events(self.report, num_events=num_events)
+
+    def windows(
+        self,
+        length_us: int,
+        stride_us: int | None = None,
+        start_us: int | None = None,
+        stop_us: int | None = None,
+    ) -> Iterator[Window]:
+        """Yield consecutive windows; number k spans ``[start + k * stride, start + k * stride + length)``.
+
+        Parameters
+        ----------
+        length_us : int
+            Length of a window.
+        stride_us : int, optional
+            From one start to the next; the length by default.
+        start_us : int, optional
+            Start of the first window; by default the largest multiple of the stride up to the first event, so that
+            windows of the same stride lie on the same grid in every recording.
+        stop_us : int, optional
+            The windows cover all time before it; by default the last one is the one that holds the last event.
+
+        Yields
+        ------
+        Window
+            Empty windows too.
+
+        Raises
+        ------
+        OptionError
+            When length or stride is not positive.
+        FormatError
+            When the policy is strict and a record needs a repair.
+        """
+        grid = check_grid(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
+        return cut_windows(self._events_from(start_us), grid)
+
+    def _events_from(self, start_us: int | None) -> Iterator[Events]:
+        """Yield batches that hold at least all events from `start_us` on."""
+        return self.chunks()
+
+    @cached_property
+    def _columns(self) -> Events:
+        return self._payload.read_into(self.report)
+
+    @cached_property
+    def _extent(self) -> _Extent:
+        """Count with a report of its own: to ask for the length is not to read the events."""
+        num_events = t_first = t_last = 0
+        for batch in self._payload.iter_events(ReadReport(), num_events=_CHUNK_EVENTS):
+            t_first = t_first if num_events else int(batch.t[0])
+            t_last = int(batch.t[-1])
+            num_events += len(batch)
+        return _Extent(num_events, t_first, t_last)
+
+
+class DatRecording(Recording):
+    """A DAT file: records of fixed size in time order, so that any window is found by bisection.
+
+    The bisection needs a file without disorder. That is checked once, by a scan at the speed of memory, when the
+    first slice or window start is asked for (`is_clean`); a file that is not clean is decoded and repaired in memory.
+    """
+
+    @cached_property
+    def is_clean(self) -> bool:
+        """Whether no record steps back in time, wraps, or lies outside the sensor; True unseen under ``trust``."""
+        from ._dat_kernels import scan_dat
+
+        if self._payload.policy == "trust":
+            return True
+        return bool(scan_dat(self._payload.records, self.sensor_size.width, self.sensor_size.height))
+
+    def words(self, t0_us: int, t1_us: int) -> NDArray[np.uint32]:
+        """Return the raw records with ``t0_us <= t < t1_us``, for kernels that read them in place.
+
+        Only for a clean file (`is_clean`): elsewhere the raw stamps are not the repaired ones.
+
+        Returns
+        -------
+        ndarray, shape (n, 2), uint32
+            A read-only view of the mapped file, maybe not aligned: the stamp in microseconds, and x in bits 0-13, y
+            in bits 14-27, polarity in bit 28.
+
+        Raises
+        ------
+        OptionError
+            When the file is not clean.
+        """
+        if not self.is_clean:
+            raise OptionError(
+                f"{self.path}: words need a file in time order, on the sensor and without a wrap", hint="use slice"
+            )
+        return self._payload.records[self._index(t0_us) : self._index(t1_us)].view(np.uint32)
+
+    def slice(self, t0_us: int, t1_us: int) -> Events:
+        """Return the events with ``t0_us <= t < t1_us``; of a clean file, nothing else is read."""
+        if not self.is_clean:
+            return super().slice(t0_us, t1_us)
+        return self._payload.read_into(self.report, start=self._index(t0_us), stop=self._index(t1_us))
+
+    def _events_from(self, start_us: int | None) -> Iterator[Events]:
+        if start_us is None or not self.is_clean:
+            return self.chunks()
+        return self._payload.iter_events(self.report, num_events=_CHUNK_EVENTS, start=self._index(start_us))
+
+    def _index(self, t_us: int) -> int:
+        from ._dat_kernels import bisect_dat
+
+        # Stamps are 32 bits wide: the cut keeps any integer within what the kernel takes.
+        return int(bisect_dat(self._payload.records, min(max(t_us, 0), 1 << 32)))
+
+    @cached_property
+    def _extent(self) -> _Extent:
+        records = self._payload.records
+        if not len(records) or not self.is_clean:
+            return super()._extent
+        return _Extent(len(records), int(records[0, 0]), int(records[-1, 0]))
