@@ -135,6 +135,8 @@ class GifEncoder(Encoder):
             format="pal8",
         )
         frame.pts, frame.time_base = tick, _GIF_CLOCK
+        # The time of the last picture; the others last until the next one.
+        frame.duration = max(_GIF_SHORTEST, round(self._ticks_per_picture))
         self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
