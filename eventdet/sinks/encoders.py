@@ -107,12 +107,14 @@ class GifEncoder(Encoder):
     def __init__(self, path: Path, size_wh: tuple[int, int], *, rate: Fraction, palette: Palette) -> None:
         import av
 
-        self._container = av.open(str(path), "w", format="gif")
+        self._ticks_per_picture = 1 / (rate * _GIF_CLOCK)
+        # A picture lasts until the next one; the last has no next and needs its time said.
+        final_delay = max(_GIF_SHORTEST, round(self._ticks_per_picture))
+        self._container = av.open(str(path), "w", format="gif", container_options={"final_delay": str(final_delay)})
         self._stream: Any = self._container.add_stream("gif", rate=int(1 / _GIF_CLOCK))
         self._stream.width, self._stream.height = size_wh
         self._stream.pix_fmt = "pal8"
         self._stream.codec_context.time_base = _GIF_CLOCK
-        self._ticks_per_picture = 1 / (rate * _GIF_CLOCK)
         self._count = 0
         self._last_tick = -_GIF_SHORTEST
         self._lookup = _palette_lookup(palette.swatch())
@@ -135,8 +137,6 @@ class GifEncoder(Encoder):
             format="pal8",
         )
         frame.pts, frame.time_base = tick, _GIF_CLOCK
-        # The time of the last picture; the others last until the next one.
-        frame.duration = max(_GIF_SHORTEST, round(self._ticks_per_picture))
         self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:

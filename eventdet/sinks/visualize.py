@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,8 +136,6 @@ def visualize(
         write_png(target, painter.picture(window))
         return VisualizeSummary(target, 1, f"the window from t = {window.t0_us} us, {len(window.events)} events")
     rate = Fraction(plan.fps).limit_denominator(1_000)
-    first_us = recording.t_first_us if plan.start_us is None else plan.start_us
-    span_us = max(1, (recording.t_last_us if plan.stop_us is None else plan.stop_us) - first_us)
     writer = open_frame_writer(target, rate=rate, palette=look.colours)
     num_frames = 0
     try:
@@ -146,10 +143,16 @@ def visualize(
             writer.write(painter.picture(window))
             num_frames += 1
             if on_progress is not None:
-                on_progress(min(1.0, max(0.0, (window.t1_us - first_us) / span_us)))
+                on_progress(_share_done(recording, plan, window.t1_us))
     finally:
         writer.close()
     return VisualizeSummary(target, num_frames, writer.note)
+
+
+def _share_done(recording: "Recording", plan: Clip, t_us: int) -> float:
+    first_us = recording.t_first_us if plan.start_us is None else plan.start_us
+    last_us = recording.t_last_us if plan.stop_us is None else plan.stop_us
+    return min(1.0, max(0.0, (t_us - first_us) / max(1, last_us - first_us)))
 
 
 def _chosen_window(recording: "Recording", plan: Clip) -> "Window":
@@ -202,7 +205,7 @@ class _Painter:
             labels=self.labels.newest(window.t1_us, hold_us=plan.hold_labels_us),
             class_names=plan.class_names,
             caption=Caption(
-                title=Path(self.recording.path).name,
+                title=self.recording.path.name,
                 t_us=window.t1_us,
                 window_us=plan.window_us,
                 num_events=len(window.events),

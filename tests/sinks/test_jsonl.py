@@ -1,0 +1,116 @@
+"""JSON lines: the schema, whole lines, and the standard output."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eventdet import Boxes
+from eventdet.sinks import StreamHeader, WindowResult
+from eventdet.sinks.jsonl import JsonlSink
+
+
+def test_jsonl_begins_with_a_header_record(tmp_path: Path, header: StreamHeader) -> None:
+    target = tmp_path / "out" / "detections.jsonl"
+    with JsonlSink(str(target), header=header):
+        pass
+    assert json.loads(target.read_text()) == {
+        "type": "header",
+        "v": 1,
+        "source": "recordings/drive_td.dat",
+        "format": "dat",
+        "sensor_size": {"height": 240, "width": 304},
+        "class_names": ["car", "pedestrian"],
+        "window_us": 50_000,
+        "stride_us": 50_000,
+        "model": "ems-res10",
+        "weights_hash": "0123abcd",
+        "state": "keep",
+        "synthetic": True,
+        "eventdet_version": "0.1.0",
+        "seed": 1,
+        "hardware": "",
+    }
+
+
+def test_jsonl_writes_a_record_a_window_empty_ones_too(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = tmp_path / "detections.jsonl"
+    with JsonlSink(str(target), header=header) as sink:
+        for result in results:
+            sink.write(result)
+    records = [json.loads(line) for line in target.read_text().splitlines()[1:]]
+    assert [record["seq"] for record in records] == [0, 1, 2, 3, 4]
+    assert records[1] == {
+        "t_us": 100_000,
+        "t0_us": 50_000,
+        "seq": 1,
+        "n_events": 400,
+        "latency_ms": {"read": 0.123, "detect": 7.5},
+        "dropped": 0,
+        "state_reset": False,
+        "boxes": [
+            # 11.125 in float32 is exact and rounds half to even.
+            {"xywh": [11.12, 20.0, 60.0, 40.0], "score": 0.9123, "class_id": 0, "name": "car", "track_id": None},
+            {"xywh": [150.0, 100.5, 20.0, 50.0], "score": 0.5, "class_id": 1, "name": "pedestrian", "track_id": None},
+        ],
+    }
+    assert records[2]["boxes"] == []
+    assert records[2]["n_events"] == 0
+
+
+def test_jsonl_keeps_track_ids_and_unknown_classes(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = tmp_path / "detections.jsonl"
+    boxes = Boxes.from_xywh([[0, 0, 5, 5]], t=50_000, class_id=9, track_id=3)
+    with JsonlSink(str(target), header=header) as sink:
+        sink.write(replace(results[0], boxes=boxes))
+    (box,) = json.loads(target.read_text().splitlines()[1])["boxes"]
+    assert (box["class_id"], box["name"], box["track_id"]) == (9, None, 3)
+
+
+def test_jsonl_lines_are_whole_while_the_stream_runs(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = tmp_path / "detections.jsonl"
+    with JsonlSink(str(target), header=header) as sink:
+        for count, result in enumerate(results, start=2):
+            sink.write(result)
+            text = target.read_text()
+            assert text.endswith("\n")
+            assert len(text.splitlines()) == count
+
+
+def test_jsonl_numpy_scalars_are_written_as_numbers(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = tmp_path / "detections.jsonl"
+    latency_ms: dict[str, Any] = {"total": np.float32(1.5)}
+    result = replace(results[0], t_us=np.int64(50_000), latency_ms=latency_ms)  # type: ignore[arg-type]  # callers do
+    with JsonlSink(str(target), header=header) as sink:
+        sink.write(result)
+    record = json.loads(target.read_text().splitlines()[1])
+    assert (record["t_us"], record["latency_ms"]) == (50_000, {"total": 1.5})
+
+
+def test_jsonl_to_standard_output_leaves_it_open(
+    capfdbinary: pytest.CaptureFixture[bytes], header: StreamHeader, results: list[WindowResult]
+) -> None:
+    with JsonlSink("-", header=header) as sink:
+        sink.write(results[0])
+    print("still open")  # noqa: T201  # the point of the test
+    lines = capfdbinary.readouterr().out.splitlines()
+    assert json.loads(lines[0])["type"] == "header"
+    assert json.loads(lines[1])["seq"] == 0
+    assert lines[2] == b"still open"
+
+
+def test_jsonl_second_close_does_nothing(tmp_path: Path, header: StreamHeader) -> None:
+    sink = JsonlSink(str(tmp_path / "a.jsonl"), header=header)
+    sink.close()
+    sink.close()
