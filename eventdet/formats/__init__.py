@@ -3,11 +3,12 @@
 Importing this package loads NumPy alone; Numba comes in when the first event is decoded.
 """
 
-from ._windows import Window
+from ._windows import Window, WindowGrid, cut_windows
 from .dat import DAT, read_dat, write_dat
 from .decoder import POLICIES, Decoder, Encoding
 from .evt2 import EVT2, read_evt2, write_evt2
 from .evt3 import EVT3, read_evt3, write_evt3
+from .inspect import RecordingInfo, inspect_recording
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
 from .recording import DatRecording, Recording
 from .registry import FORMATS, detect_format, open_recording
@@ -22,9 +23,13 @@ __all__ = [
     "Decoder",
     "Encoding",
     "Recording",
+    "RecordingInfo",
     "Window",
+    "WindowGrid",
+    "cut_windows",
     "detect_format",
     "find_boxes",
+    "inspect_recording",
     "open_recording",
     "read_boxes",
     "read_dat",

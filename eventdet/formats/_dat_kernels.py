@@ -1,4 +1,9 @@
-"""Numba kernels for DAT records: pairs of 32-bit words, the stamp and the packed event."""
+"""Numba kernels for DAT records, read as one 64-bit word: the stamp in the lower half, the packed event in the upper.
+
+Decoding is optimistic: a block of records is first checked as a whole, without a branch inside, and unpacked without
+a branch; compilers turn both loops into vector code, several times faster than one loop that decides at every event.
+Only a block that steps back, wraps or leaves the sensor goes through the careful loop.
+"""
 
 import numpy as np
 from numba import njit
@@ -12,6 +17,8 @@ __all__ = ["bisect_dat", "decode_dat", "scan_dat", "unwrap_dat"]
 _EPOCH = 1 << 32
 _HALF = 1 << 31
 _LOW = _EPOCH - 1
+_BLOCK = 1024
+"""Records of 8 bytes in a block: it stays in the first-level cache between check and unpacking."""
 
 
 @njit(cache=True, nogil=True)
@@ -32,65 +39,107 @@ def unwrap_dat(raw: np.int64, clock: np.int64) -> np.int64:
 
 @njit(cache=True, nogil=True)
 def decode_dat(
-    words: NDArray[np.uint32], width: int, height: int, state: NDArray[np.int64],
+    records: NDArray[np.int64], width: int, height: int, state: NDArray[np.int64],
     t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
 ) -> tuple[int, int]:  # fmt: skip
     """Decode records into columns until either ends; return (records consumed, events written)."""
-    clock = state[CLOCK]
-    low = clock & _LOW
-    base = clock - low
     written = 0
-    limit = min(len(words), len(t))
-    for i in range(limit):
-        raw = np.int64(words[i, 0])
-        word = words[i, 1]
-        column = word & np.uint32(0x3FFF)
-        row = (word >> np.uint32(14)) & np.uint32(0x3FFF)
-        if column >= width or row >= height:
-            # The whole record is suspect: its stamp must not move the clock either.
-            count_fault(state, OUT_OF_RANGE, i)
-            continue
-        if raw < low or raw - low > _HALF:
-            stamp = unwrap_dat(raw, base + low)
-            if stamp < base + low:
-                count_fault(state, BACKWARD, i)
-                stamp = base + low
-            low = stamp & _LOW
-            if stamp - low != base:
-                state[WRAPS] += 1
-                base = stamp - low
+    limit = min(len(records), len(t))
+    for start in range(0, limit, _BLOCK):
+        block = records[start : min(start + _BLOCK, limit)]
+        clock = state[CLOCK]
+        end = written + len(block)
+        if _is_clean(block, clock, width, height):
+            _unpack(block, clock - (clock & _LOW), t[written:end], x[written:end], y[written:end], p[written:end])
+            state[CLOCK] = t[end - 1]
+            written = end
         else:
-            low = raw
-        t[written] = base + low
-        x[written] = column
-        y[written] = row
-        p[written] = (word >> np.uint32(28)) & np.uint32(1)
-        written += 1
-    state[CLOCK] = base + low
+            written += _repair(
+                block, start, width, height, state, t[written:end], x[written:end], y[written:end], p[written:end]
+            )
     return limit, written
 
 
 @njit(cache=True, nogil=True)
-def scan_dat(words: NDArray[np.uint32], width: int, height: int) -> bool:
+def _is_clean(block: NDArray[np.int64], clock: np.int64, width: int, height: int) -> bool:
+    """Return whether each record is on the sensor and follows the one before in the epoch of `clock`."""
+    last_x = np.int64(width - 1)
+    last_y = np.int64(height - 1)
+    low = clock & _LOW
+    # A negative difference sets the sign bit of the sum of all: one test for the whole block.
+    broken = (block[0] & _LOW) - low
+    for i in range(1, len(block)):
+        broken |= (block[i] & _LOW) - (block[i - 1] & _LOW)
+    for i in range(len(block)):
+        broken |= (last_x - ((block[i] >> 32) & 0x3FFF)) | (last_y - ((block[i] >> 46) & 0x3FFF))
+    return bool(broken >= 0 and (clock < _EPOCH or (block[-1] & _LOW) - low <= _HALF))
+
+
+@njit(cache=True, nogil=True)
+def _unpack(
+    block: NDArray[np.int64], base: np.int64,
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    for i in range(len(block)):
+        record = block[i]
+        t[i] = base + (record & _LOW)
+        x[i] = (record >> 32) & 0x3FFF
+        y[i] = (record >> 46) & 0x3FFF
+        p[i] = (record >> 60) & 1
+
+
+@njit(cache=True, nogil=True)
+def _repair(
+    block: NDArray[np.int64], start: int, width: int, height: int, state: NDArray[np.int64],
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+) -> int:  # fmt: skip
+    """Decode one block record by record; return the number of events written. `start` is the index of its first."""
+    clock = state[CLOCK]
+    written = 0
+    for i in range(len(block)):
+        record = block[i]
+        column = (record >> 32) & 0x3FFF
+        row = (record >> 46) & 0x3FFF
+        if column >= width or row >= height:
+            # The whole record is suspect: its stamp must not move the clock either.
+            count_fault(state, OUT_OF_RANGE, start + i)
+            continue
+        stamp = unwrap_dat(record & _LOW, clock)
+        if stamp < clock:
+            count_fault(state, BACKWARD, start + i)
+            stamp = clock
+        if stamp - (stamp & _LOW) != clock - (clock & _LOW):
+            state[WRAPS] += 1
+        clock = stamp
+        t[written] = clock
+        x[written] = column
+        y[written] = row
+        p[written] = (record >> 60) & 1
+        written += 1
+    state[CLOCK] = clock
+    return written
+
+
+@njit(cache=True, nogil=True)
+def scan_dat(records: NDArray[np.int64], width: int, height: int) -> bool:
     """Return whether no record steps back, wraps, or lies outside the sensor."""
-    last = np.uint32(0)
-    for i in range(len(words)):
-        raw = words[i, 0]
-        word = words[i, 1]
-        if raw < last or (word & np.uint32(0x3FFF)) >= width or ((word >> np.uint32(14)) & np.uint32(0x3FFF)) >= height:
+    last = np.int64(0)
+    for start in range(0, len(records), _BLOCK):
+        block = records[start : start + _BLOCK]
+        if not _is_clean(block, last, width, height):
             return False
-        last = raw
+        last = block[-1] & _LOW
     return True
 
 
 @njit(cache=True, nogil=True)
-def bisect_dat(words: NDArray[np.uint32], t_us: int) -> int:
+def bisect_dat(records: NDArray[np.int64], t_us: int) -> int:
     """Return the index of the first record stamped `t_us` or later; the stamps must not decrease."""
     low = 0
-    high = len(words)
+    high = len(records)
     while low < high:
         middle = (low + high) >> 1
-        if np.int64(words[middle, 0]) < t_us:
+        if records[middle] & _LOW < t_us:
             low = middle + 1
         else:
             high = middle

@@ -59,10 +59,10 @@ class Payload:
     @property
     def trailing_bytes(self) -> int:
         """Bytes after the last whole record."""
-        return (self.path.stat().st_size - self.data_offset) % self.encoding.record_bytes
+        return (self.path.stat().st_size - self.data_offset) % self.encoding.record_dtype.itemsize
 
     @cached_property
-    def records(self) -> NDArray[np.unsignedinteger]:
+    def records(self) -> NDArray[np.integer]:
         """The records as a read-only view of the mapped file, maybe not aligned to their size."""
         with self.path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -77,7 +77,7 @@ class Payload:
             self.sensor_size,
             policy=self.policy,
             where=str(self.path),
-            offset=self.data_offset + start * self.encoding.record_bytes,
+            offset=self.data_offset + start * self.encoding.record_dtype.itemsize,
             report=report,
         )
         return decoder.iter_events(self.records[start:stop], num_events=num_events)

@@ -27,7 +27,7 @@ class RawLayout:
     version: str
     """Value of the ``evt`` line."""
 
-    word_dtype: np.dtype[np.unsignedinteger]
+    word_dtype: np.dtype[np.integer]
     """Unsigned little-endian word."""
 
     encode: Callable[..., int]

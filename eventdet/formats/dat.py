@@ -38,7 +38,7 @@ def _load_kernel() -> Kernel:
     return decode_dat
 
 
-DAT = Encoding("dat", np.dtype("<u4"), words_per_record=2, events_per_record=1, load_kernel=_load_kernel)
+DAT = Encoding("dat", np.dtype("<i8"), events_per_record=1, load_kernel=_load_kernel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,8 @@ class Encoding:
     name: str
     """Name of the format, e.g. ``"evt3"``."""
 
-    word_dtype: np.dtype[np.unsignedinteger]
-    """Unsigned little-endian word."""
-
-    words_per_record: int
-    """Words that belong together; the kernel sees shape (n,) when 1, else (n, words_per_record)."""
+    record_dtype: np.dtype[np.integer]
+    """Little-endian integer that holds one record."""
 
     events_per_record: int
     """Events that one record can hold at most."""
@@ -71,16 +68,10 @@ class Encoding:
     load_kernel: Callable[[], Kernel]
     """Import Numba and return the kernel; a function, so that importing a format stays cheap."""
 
-    @property
-    def record_bytes(self) -> int:
-        """Bytes of one record."""
-        return self.word_dtype.itemsize * self.words_per_record
-
-    def records(self, data: bytes | bytearray | memoryview, *, offset: int = 0) -> NDArray[np.unsignedinteger]:
+    def records(self, data: bytes | bytearray | memoryview, *, offset: int = 0) -> NDArray[np.integer]:
         """Return a view of the whole records of `data` from byte `offset` on; a cut record at the end is left out."""
-        count = (len(data) - offset) // self.record_bytes * self.words_per_record
-        words = np.frombuffer(data, self.word_dtype, count, offset) if count else np.empty(0, self.word_dtype)
-        return words if self.words_per_record == 1 else words.reshape(-1, self.words_per_record)
+        count = (len(data) - offset) // self.record_dtype.itemsize
+        return np.frombuffer(data, self.record_dtype, count, offset) if count else np.empty(0, self.record_dtype)
 
 
 class Decoder:
@@ -129,12 +120,12 @@ class Decoder:
         self._state[_state.HIGH] = -1
         self._rest = b""
 
-    def decode_into(self, records: NDArray[np.unsignedinteger], out: Events) -> tuple[int, int]:
+    def decode_into(self, records: NDArray[np.integer], out: Events) -> tuple[int, int]:
         """Decode records into the columns of `out` until either is used up.
 
         Parameters
         ----------
-        records : ndarray, shape (n,) or (n, words_per_record)
+        records : ndarray, shape (n,), `Encoding.record_dtype`
             Whole records, e.g. from `Encoding.records`.
         out : Events
             Columns to overwrite from the start; they hold at least `Encoding.events_per_record` events.
@@ -156,14 +147,14 @@ class Decoder:
         consumed, written = self._kernel(records, width, height, self._state, out.t, out.x, out.y, out.p)
         if self.policy == "strict" and self._state[_state.FAULT_RECORD] >= 0:
             raise self._fault()
-        self._offset += consumed * self.encoding.record_bytes
+        self._offset += consumed * self.encoding.record_dtype.itemsize
         self.report.num_events += written
         for name, slot in _COUNTS.items():
             setattr(self.report, name, getattr(self.report, name) + int(self._state[slot]))
         self._state[_COUNTERS] = 0
         return consumed, written
 
-    def iter_events(self, records: NDArray[np.unsignedinteger], *, num_events: int) -> Iterator[Events]:
+    def iter_events(self, records: NDArray[np.integer], *, num_events: int) -> Iterator[Events]:
         """Yield the events of `records` in batches of about `num_events`, each in columns of its own.
 
         A batch is never empty, and exceeds `num_events` by less than `Encoding.events_per_record`.
@@ -181,10 +172,10 @@ class Decoder:
         """Return the events of the next bytes of the stream; a cut record waits for the next call."""
         joined = self._rest + bytes(data) if self._rest else bytes(data)
         records = self.encoding.records(joined)
-        self._rest = joined[len(records) * self.encoding.record_bytes :]
+        self._rest = joined[len(records) * self.encoding.record_dtype.itemsize :]
         return Events.concatenate(self.iter_events(records, num_events=_FEED_EVENTS))
 
     def _fault(self) -> FormatError:
         kind = _FAULTS[int(self._state[_state.FAULT_KIND])].format(size=self.sensor_size)
-        byte = self._offset + int(self._state[_state.FAULT_RECORD]) * self.encoding.record_bytes
+        byte = self._offset + int(self._state[_state.FAULT_RECORD]) * self.encoding.record_dtype.itemsize
         return FormatError(f"{self.where}: {kind}, at byte {byte}", hint="read it with policy repair")

@@ -23,7 +23,7 @@ def _load_kernel() -> Kernel:
     return decode_evt2
 
 
-EVT2 = Encoding("evt2", np.dtype("<u4"), words_per_record=1, events_per_record=1, load_kernel=_load_kernel)
+EVT2 = Encoding("evt2", np.dtype("<u4"), events_per_record=1, load_kernel=_load_kernel)
 
 
 def is_evt2(head: bytes) -> bool:
@@ -79,5 +79,5 @@ def write_evt2(
     from ._evt2_kernels import encode_evt2
 
     # Two words an event at most: its own and a TIME_HIGH.
-    layout = RawLayout("2.0", EVT2.word_dtype, encode_evt2, words_per_event=2, filler_us=1 << 33)
+    layout = RawLayout("2.0", EVT2.record_dtype, encode_evt2, words_per_event=2, filler_us=1 << 33)
     write_raw(Path(path), events, sensor_size, layout=layout, date=date)

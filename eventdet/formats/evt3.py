@@ -26,7 +26,7 @@ def _load_kernel() -> Kernel:
     return decode_evt3
 
 
-EVT3 = Encoding("evt3", np.dtype("<u2"), words_per_record=1, events_per_record=12, load_kernel=_load_kernel)
+EVT3 = Encoding("evt3", np.dtype("<u2"), events_per_record=12, load_kernel=_load_kernel)
 
 
 def is_evt3(head: bytes) -> bool:
@@ -85,5 +85,5 @@ def write_evt3(
     from ._evt3_kernels import encode_evt3
 
     # Four words an event at most: TIME_HIGH, TIME_LOW, ADDR_Y and its own.
-    layout = RawLayout("3.0", EVT3.word_dtype, encode_evt3, words_per_event=4, filler_us=1 << 23)
+    layout = RawLayout("3.0", EVT3.record_dtype, encode_evt3, words_per_event=4, filler_us=1 << 23)
     write_raw(Path(path), events, sensor_size, layout=layout, date=date)

@@ -169,7 +169,7 @@ class DatRecording(Recording):
 
         if self._payload.policy == "trust":
             return True
-        return bool(scan_dat(self._payload.records, self.sensor_size.width, self.sensor_size.height))
+        return bool(scan_dat(self._records, self.sensor_size.width, self.sensor_size.height))
 
     def words(self, t0_us: int, t1_us: int) -> NDArray[np.uint32]:
         """Return the raw records with ``t0_us <= t < t1_us``, for kernels that read them in place.
@@ -191,7 +191,7 @@ class DatRecording(Recording):
             raise OptionError(
                 f"{self.path}: words need a file in time order, on the sensor and without a wrap", hint="use slice"
             )
-        return self._payload.records[self._index(t0_us) : self._index(t1_us)].view(np.uint32)
+        return self._records[self._index(t0_us) : self._index(t1_us)].view(np.uint32).reshape(-1, 2)
 
     def slice(self, t0_us: int, t1_us: int) -> Events:
         """Return the events with ``t0_us <= t < t1_us``; of a clean file, nothing else is read."""
@@ -204,15 +204,19 @@ class DatRecording(Recording):
             return self.chunks()
         return self._payload.iter_events(self.report, num_events=_CHUNK_EVENTS, start=self._index(start_us))
 
+    @property
+    def _records(self) -> NDArray[np.int64]:
+        return self._payload.records.view(np.int64)
+
     def _index(self, t_us: int) -> int:
         from ._dat_kernels import bisect_dat
 
         # Stamps are 32 bits wide: the cut keeps any integer within what the kernel takes.
-        return int(bisect_dat(self._payload.records, min(max(t_us, 0), 1 << 32)))
+        return int(bisect_dat(self._records, min(max(t_us, 0), 1 << 32)))
 
     @cached_property
     def _extent(self) -> _Extent:
-        records = self._payload.records
+        records = self._records
         if not len(records) or not self.is_clean:
             return super()._extent
-        return _Extent(len(records), int(records[0, 0]), int(records[-1, 0]))
+        return _Extent(len(records), *(int(record) & 0xFFFFFFFF for record in records[[0, -1]]))
