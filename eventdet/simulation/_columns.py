@@ -46,3 +46,7 @@ NEAREST = 0.6
 """Metres: surfaces closer than this are cut."""
 
 FACADE, TREE, POST, SIGN, CAR_END, CAR_SIDE, WALKER, HEDGE, CRATE, NOTHING = range(10)
+
+TILE_SIDE = 64
+TILE_MASK = TILE_SIDE - 1
+"""The noise tile has 64 x 64 entries, so that it stays in the first-level cache; coordinates wrap by this mask."""

@@ -33,10 +33,11 @@ from ._columns import (
     SKY,
     START,
     STOP,
+    TILE_MASK,
     VERGE_ALBEDO,
     VERGE_GRAIN,
 )
-from ._material_kernels import noise, ramp, shade
+from ._material_kernels import contrast, noise, ramp, shade
 
 OPAQUE = 1.0 / 256.0
 HAZE_M = 260.0
@@ -71,7 +72,7 @@ def draw_surfaces(
     surfaces: NDArray[np.float64],
     camera: NDArray[np.float64],
     ground: NDArray[np.float64],
-    tile: NDArray[np.float64],
+    tile: NDArray[np.float32],
     image: NDArray[np.float32],
     through: NDArray[np.float32],
     owner: NDArray[np.int32],
@@ -83,6 +84,7 @@ def draw_surfaces(
     `reach` counts the pixels of each object that lie in the image, hidden or not, when `count_hidden` is set.
     """
     height, width = image.shape
+    per_focal = 1.0 / camera[FOCAL]
     for index in range(surfaces.shape[0]):
         row = surfaces[index]
         lateral = row[LATERAL] > 0.5
@@ -96,8 +98,8 @@ def draw_surfaces(
                 if open_share < OPAQUE and not count_hidden:
                     continue
                 dx = x + 0.5 - camera[CENTER_X]
-                ray_x = (dx + camera[ROLL] * dy) / camera[FOCAL]
-                ray_y = (dy - camera[ROLL] * dx) / camera[FOCAL]
+                ray_x = (dx + camera[ROLL] * dy) * per_focal
+                ray_y = (dy - camera[ROLL] * dx) * per_focal
                 depth = row[PLANE]
                 along = ray_x * depth
                 if lateral:
@@ -105,64 +107,62 @@ def draw_surfaces(
                         continue
                     depth = row[PLANE] / ray_x
                     along = depth
-                footprint = depth / camera[FOCAL]
-                stretch = footprint / abs(ray_x) if lateral else footprint
-                if along < row[START] - 0.5 * stretch or along > row[STOP] + 0.5 * stretch:
-                    continue
                 v = camera[CAMERA_HEIGHT] - ray_y * depth
-                if v < -footprint:
+                per_v = camera[FOCAL] / depth
+                per_u = per_v * abs(ray_x) if lateral else per_v
+                ends = min(along - row[START], row[STOP] - along) * per_u
+                if ends < -0.5 or v * per_v < -0.5 or (v - row[HEIGHT] * 1.1) * per_v > 0.5:
                     continue
-                cover, light = shade(material, along - row[ORIGIN], v, stretch, footprint, row, tile)
-                cover *= ramp(v / footprint)
+                cover, light = shade(material, along - row[ORIGIN], v, per_u, per_v, row, tile)
+                cover *= ramp(ends) * ramp(v * per_v)
                 if cover <= 0.0:
                     continue
                 if cover >= 0.5:
                     reach[identity] += 1
                     if open_share >= 0.5:
                         owner[y, x] = identity
-                haze = min(1.0, depth / HAZE_M)
+                haze = min(1.0, depth * (1.0 / HAZE_M))
                 image[y, x] += open_share * cover * (light + haze * (ground[SKY] - light))
                 through[y, x] = open_share * (1.0 - cover)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _asphalt(
-    x: float, z: float, sideways: float, along: float, ground: NDArray[np.float64], tile: NDArray[np.float64]
+    x: float, z: float, per_x: float, per_z: float, ground: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> float:
     """Return the light of the carriageway: grain in two sizes, a centre line, edge lines, patches."""
-    light = 1.0
-    coarse = 1.0 - along / 1.0
-    if coarse > 0.0:
-        light += 0.35 * coarse * (noise(tile, x * 1.6, z * 0.9) - 0.5)
-    fine = 1.0 - along / 0.15
-    if fine > 0.0:
-        light += ground[ROAD_GRAIN] * fine * (noise(tile, x * 13.0, z * 9.0) - 0.5)
-    light *= ground[ROAD_ALBEDO]
-    if tile[math.floor(z / 6.0) & 255, math.floor(x / 1.7) & 255] > 0.93:
-        light *= 0.9
+    light = ground[ROAD_ALBEDO]
+    fade = contrast(1.1 * per_z)
+    if fade > 0.0:
+        light *= 1.0 + 0.35 * fade * (noise(tile, x * 1.6, z * 0.9) - 0.5)
+    fade = contrast(per_z / 9.0)
+    if fade > 0.0:
+        light *= 1.0 + ground[ROAD_GRAIN] * fade * (noise(tile, x * 13.0, z * 9.0) - 0.5)
+    if tile[math.floor(z / 6.0) & TILE_MASK, math.floor(x / 1.7) & TILE_MASK] > 0.95:
+        light *= 0.85
     dash = z - math.floor(z / 8.0) * 8.0
-    centre = ramp((0.08 - abs(x + 1.7)) / sideways) * ramp(min(dash, 3.2 - dash) / along)
+    centre = ramp((0.08 - abs(x + 1.7)) * per_x) * ramp(min(dash, 3.2 - dash) * per_z)
     edge = min(abs(x - ground[ROAD_RIGHT] + 0.35), abs(x - ground[ROAD_LEFT] - 0.35))
-    mark = max(centre, ramp((0.06 - edge) / sideways)) * min(1.0, 0.16 / sideways)
+    mark = max(centre, ramp((0.06 - edge) * per_x)) * min(1.0, 0.16 * per_x)
     return float(light + mark * (ground[MARK_ALBEDO] - light))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _pavement(
-    x: float, z: float, sideways: float, along: float, ground: NDArray[np.float64], tile: NDArray[np.float64]
+    x: float, z: float, per_x: float, per_z: float, ground: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> float:
     """Return the light beside the road: a bright kerb, slabs with joints, then a rough verge."""
     out = x - ground[ROAD_RIGHT] if x > 0.0 else ground[ROAD_LEFT] - x
     if out < 0.18:
         return float(ground[MARK_ALBEDO] * 0.75)
-    fine = max(0.0, 1.0 - along / 0.2)
+    fine = contrast(per_z / 7.0)
     if out < 2.6:
         joint_z = z - math.floor(z / 1.1) * 1.1
         joint_x = out - math.floor(out / 0.8) * 0.8
-        joint = max(ramp((0.03 - joint_z) / along), ramp((0.03 - joint_x) / sideways))
+        joint = max(ramp((0.03 - joint_z) * per_z), ramp((0.03 - joint_x) * per_x))
         slab = 1.6 * ground[ROAD_ALBEDO] * (1.0 + 0.4 * fine * (noise(tile, x * 7.0, z * 7.0) - 0.5))
-        return float(slab * (1.0 - 0.4 * joint * max(0.0, 1.0 - along / 0.5)))
-    light = 1.0 + 0.5 * (noise(tile, x * 0.7, z * 0.5) - 0.5) * max(0.0, 1.0 - along / 2.0)
+        return float(slab * (1.0 - 0.4 * joint * contrast(0.5 * per_z)))
+    light = 1.0 + 0.5 * contrast(2.0 * per_z) * (noise(tile, x * 0.7, z * 0.5) - 0.5)
     light += ground[VERGE_GRAIN] * fine * (noise(tile, x * 6.0, z * 6.0) - 0.5)
     return float(ground[VERGE_ALBEDO] * light)
 
@@ -171,12 +171,13 @@ def _pavement(
 def draw_background(
     camera: NDArray[np.float64],
     ground: NDArray[np.float64],
-    tile: NDArray[np.float64],
+    tile: NDArray[np.float32],
     image: NDArray[np.float32],
     through: NDArray[np.float32],
 ) -> None:
     """Add ground and sky to the pixels that surfaces left open."""
     height, width = image.shape
+    per_focal = 1.0 / camera[FOCAL]
     for y in range(height):
         dy = y + 0.5 - camera[CENTER_Y]
         for x in range(width):
@@ -184,23 +185,23 @@ def draw_background(
             if open_share < OPAQUE:
                 continue
             dx = x + 0.5 - camera[CENTER_X]
-            ray_x = (dx + camera[ROLL] * dy) / camera[FOCAL]
-            ray_y = (dy - camera[ROLL] * dx) / camera[FOCAL]
+            ray_x = (dx + camera[ROLL] * dy) * per_focal
+            ray_y = (dy - camera[ROLL] * dx) * per_focal
             # The sky has no parallax: the ray's direction is its place. Clouds are wide and flat.
             light = ground[SKY]
             if ray_y * HAZE_M <= camera[CAMERA_HEIGHT]:
                 light *= 1.0 + ground[CLOUDS] * (noise(tile, ray_x * 5.0 + 7.0, ray_y * 14.0) - 0.5) + 0.4 * ray_y
             else:
                 depth = camera[CAMERA_HEIGHT] / ray_y
-                sideways = depth / camera[FOCAL]
-                along = sideways * depth / camera[CAMERA_HEIGHT]
+                per_x = camera[FOCAL] / depth
+                per_z = per_x * ray_y
                 road_x = ray_x * depth + camera[CAMERA_X]
                 road_z = depth + camera[CAMERA_Z]
                 if ground[ROAD_LEFT] < road_x < ground[ROAD_RIGHT]:
-                    near = _asphalt(road_x, road_z, sideways, along, ground, tile)
+                    near = _asphalt(road_x, road_z, per_x, per_z, ground, tile)
                 else:
-                    near = _pavement(road_x, road_z, sideways, along, ground, tile)
-                light = near + depth / HAZE_M * (light - near)
+                    near = _pavement(road_x, road_z, per_x, per_z, ground, tile)
+                light = near + depth * (1.0 / HAZE_M) * (light - near)
             image[y, x] += open_share * light
 
 

@@ -16,13 +16,13 @@ from .traffic import Objects, StreetPlan, populate
 
 __all__ = ["Scene", "View", "make_scene"]
 
-_NOISE_TILE = 256
 _FARTHEST_M = 110.0
 _TWO_PI = 6.283185307179586
 _LONGEST_US = 3_600_000_000
-_STEP_PIXELS = 1.5
+_STEP_PIXELS = 2.0
 _STEP_DEPTH_M = 8.0
-_STEP_LIMITS_US = (1_000, 5_000)
+_OTHERS_PIXELS_PER_S = 100.0
+_STEP_LIMITS_US = (1_000, 8_000)
 
 
 class View(NamedTuple):
@@ -104,8 +104,8 @@ class Scene:
     ground: NDArray[np.float64]
     """Shape (NUM_GROUND,): see `_columns`."""
 
-    tile: NDArray[np.float64]
-    """Shape (256, 256): noise for every texture."""
+    tile: NDArray[np.float32]
+    """Shape (64, 64): noise for every texture."""
 
     objects: Objects
     """Everything that stands or moves."""
@@ -114,9 +114,9 @@ class Scene:
     """Motion of the camera."""
 
     def step_us(self, t_us: int) -> int:
-        """Return how long the next picture may wait: until a house front 8 m away has moved by 1.5 pixels."""
+        """Return how long the next picture may wait: until a house front 8 m away has moved by two pixels."""
         speed = self.drive.speed_at(t_us / MICROSECONDS_PER_SECOND)
-        pixels_per_s = self.drive.focal * speed / _STEP_DEPTH_M + 40.0
+        pixels_per_s = self.drive.focal * speed / _STEP_DEPTH_M + _OTHERS_PIXELS_PER_S
         low, high = _STEP_LIMITS_US
         return min(high, max(low, int(_STEP_PIXELS / pixels_per_s * MICROSECONDS_PER_SECOND)))
 
@@ -227,7 +227,8 @@ def make_scene(seed: int, duration_us: int, *, size: SensorSize = GEN1) -> Scene
         stops=drive.stops(duration_s),
     )
     brightness = exp2(draw.uniform(-2.5, 0.5))
-    tile = np.array([draw.uniform() for _ in range(_NOISE_TILE * _NOISE_TILE)]).reshape(_NOISE_TILE, _NOISE_TILE)
+    side = column.TILE_SIDE
+    tile = np.array([draw.uniform() for _ in range(side * side)], np.float32).reshape(side, side)
     objects = populate(plan, Draws(seed, "traffic"))
     return Scene(
         seed=seed,

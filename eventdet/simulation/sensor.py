@@ -233,4 +233,7 @@ class EventSensor:
     @staticmethod
     def _in_order(crossings: Events, noise: Events, start_us: int) -> Events:
         events = Events.concatenate([crossings, noise])
-        return events[np.argsort(events.t - start_us, kind="stable")]
+        # Offsets in 16 bits are sorted by radix, several times as fast; a step of a scene is at most 8 ms.
+        offset = events.t - start_us
+        dense = offset.astype(np.uint16) if len(events) and offset.max() < 1 << 16 else offset
+        return events[np.argsort(dense, kind="stable")]
