@@ -10,9 +10,9 @@ from .base import Sink
 from .result import StreamHeader, WindowResult
 
 if TYPE_CHECKING:
+    from .clip import Clip, VisualizeSummary, visualize
     from .detections import read_detections
     from .registry import open_sink
-    from .visualize import Clip, VisualizeSummary, visualize
 
 __all__ = [
     "Clip",
@@ -26,19 +26,16 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Clip": ".visualize",
-    "VisualizeSummary": ".visualize",
+    "Clip": ".clip",
+    "VisualizeSummary": ".clip",
     "open_sink": ".registry",
     "read_detections": ".detections",
-    "visualize": ".visualize",
+    "visualize": ".clip",
 }
 
 
 def __getattr__(name: str) -> object:
     """Load a writer or reader on first use."""
     if name in _LAZY:
-        value = getattr(importlib.import_module(_LAZY[name], __name__), name)
-        # The submodule `visualize` would otherwise take the name of the function it holds.
-        globals()[name] = value
-        return value
+        return getattr(importlib.import_module(_LAZY[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -41,6 +41,8 @@ class VideoSink(Sink):
         self.target = target
         self._header = header
         self._style = style or Style()
+        # A file goes by its name, an address such as synthetic://?seed=1 has none.
+        self._title = header.source if "://" in header.source else Path(header.source).name
         rate = Fraction(MICROSECONDS_PER_SECOND, header.stride_us)
         self._writer = open_frame_writer(target, rate=rate, palette=self._style.colours)
         self.note = self._writer.note
@@ -62,7 +64,7 @@ class VideoSink(Sink):
             boxes=result.boxes,
             class_names=self._header.class_names,
             caption=Caption(
-                title=Path(self._header.source).name,
+                title=self._title,
                 t_us=result.t_us,
                 window_us=self._header.window_us,
                 num_events=result.num_events,
