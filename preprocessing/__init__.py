@@ -1,5 +1,25 @@
-"""eventdet.preprocessing: events to tensors, and both to Zarr."""
+"""eventdet.preprocessing: events to tensors, and both to Zarr.
 
+Importing this package loads NumPy alone; Numba and Zarr come in when the first tensor is filled or stored.
+"""
+
+from .conversion import ConvertFailure, ConvertOptions, ConvertSummary
+from .convert import convert
 from .representations import Representation, event_histogram, make_representation, voxel_grid
+from .store import StoredFrames, StoredRecording, find_stored_recordings, is_store, open_stored_recording
 
-__all__ = ["Representation", "event_histogram", "make_representation", "voxel_grid"]
+__all__ = [
+    "ConvertFailure",
+    "ConvertOptions",
+    "ConvertSummary",
+    "Representation",
+    "StoredFrames",
+    "StoredRecording",
+    "convert",
+    "event_histogram",
+    "find_stored_recordings",
+    "is_store",
+    "make_representation",
+    "open_stored_recording",
+    "voxel_grid",
+]

@@ -1,0 +1,150 @@
+"""Layout of a stored recording: names, chunking and codecs, the same for writer and reader.
+
+One Zarr v3 group a recording::
+
+    zarr.json                  attributes: what it is, where it came from, `complete`
+    events/t                   uint32 (n,), microseconds after the attribute t_base_us
+    events/word                uint32 (n,), x in bits 0-13, y in 14-27, polarity in 28, as in a DAT record
+    index/ms                   int64 (m + 1,), first event at or after t_base_us + k ms
+    labels/t x y w h class_id score track_id   one column each, (l,)
+    index/label_t              int64, the distinct label stamps
+    frames/<representation>    (windows, ...), one window a chunk
+
+The choices were measured (lz4 with bitshuffle halves events and decodes fastest; zstd 1 is smallest and fastest on
+sparse tensors, which a shuffle only makes larger). blosc has no checksum of its own, so crc32c follows it; zstd brings
+one. Chunks that hold only zeros are written too: in a complete store a missing chunk is then always damage.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from eventdet.events import Events
+
+if TYPE_CHECKING:
+    import zarr
+    from zarr.core.array_spec import ArrayConfigParams
+
+    ZarrArray: TypeAlias = zarr.Array[Any]
+
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "LABEL_DTYPES",
+    "SHARD_EVENTS",
+    "create_column",
+    "create_event_column",
+    "create_frames",
+    "hidden_names",
+    "pack_words",
+    "unpack_words",
+]
+
+FORMAT = "eventdet-recording"
+FORMAT_VERSION = 1
+
+SHARD_EVENTS = 1 << 20
+_CHUNK_EVENTS = 1 << 14
+
+_SHARD_WINDOWS = 64
+_LARGEST_SHARD_BYTES = 64 << 20
+"""A shard is buffered whole before it is written; a tensor of a large sensor gets fewer windows a shard."""
+
+LABEL_DTYPES = {
+    "t": np.dtype("i8"),
+    # Left, top, width, height: float64, so that right and bottom edges come back exactly.
+    "x": np.dtype("f8"),
+    "y": np.dtype("f8"),
+    "w": np.dtype("f8"),
+    "h": np.dtype("f8"),
+    "class_id": np.dtype("i8"),
+    "score": np.dtype("f4"),
+    "track_id": np.dtype("i8"),
+}
+
+_WRITE_ALL: "ArrayConfigParams" = {"write_empty_chunks": True}
+
+
+def hidden_names(target: Path) -> tuple[Path, Path]:
+    """Return where a recording is built, and where the one it replaces waits to be removed; both beside `target`."""
+    return target.with_name(f".tmp-{target.name}"), target.with_name(f".old-{target.name}")
+
+
+def pack_words(events: Events) -> NDArray[np.uint32]:
+    """Return coordinates and polarities as DAT words, shape (n,)."""
+    words = events.x.astype(np.uint32)
+    words |= events.y.astype(np.uint32) << np.uint32(14)
+    words |= events.p.astype(np.uint32) << np.uint32(28)
+    return words
+
+
+def unpack_words(t: NDArray[np.int64], words: NDArray[np.uint32]) -> Events:
+    """Return the events of stamps and DAT words."""
+    mask = np.uint32(0x3FFF)
+    x = (words & mask).astype(np.uint16)
+    y = (words >> np.uint32(14) & mask).astype(np.uint16)
+    return Events(t, x, y, (words >> np.uint32(28) & np.uint32(1)).astype(np.uint8))
+
+
+def create_event_column(group: "zarr.Group", name: str) -> "ZarrArray":
+    """Return a new, empty uint32 column in shards of 2**20 events."""
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    return group.create_array(
+        name,
+        shape=(0,),
+        dtype=np.dtype("u4"),
+        chunks=(_CHUNK_EVENTS,),
+        shards=(SHARD_EVENTS,),
+        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
+        fill_value=0,
+        dimension_names=["event"],
+        config=_WRITE_ALL,
+    )
+
+
+def create_frames(
+    group: "zarr.Group",
+    name: str,
+    *,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    axes: tuple[str, ...],
+    attributes: dict[str, Any],
+) -> "ZarrArray":
+    """Return a new array without windows; `shape` and `axes` are those of one window."""
+    from zarr.codecs import ZstdCodec
+
+    window_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    windows_per_shard = max(1, min(_SHARD_WINDOWS, _LARGEST_SHARD_BYTES // window_bytes))
+    return group.create_array(
+        name,
+        shape=(0, *shape),
+        dtype=np.dtype(dtype),
+        chunks=(1, *shape),
+        shards=(windows_per_shard, *shape),
+        compressors=[ZstdCodec(level=1, checksum=True)],
+        fill_value=0,
+        dimension_names=["window", *axes],
+        attributes=attributes,
+        config=_WRITE_ALL,
+    )
+
+
+def create_column(group: "zarr.Group", name: str, values: NDArray[np.generic]) -> "ZarrArray":
+    """Return a new column that holds `values` in one chunk."""
+    from zarr.codecs import ZstdCodec
+
+    column = group.create_array(
+        name,
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=(max(1, len(values)),),
+        compressors=[ZstdCodec(level=1, checksum=True)],
+        fill_value=0,
+        config=_WRITE_ALL,
+    )
+    column[:] = values
+    return column

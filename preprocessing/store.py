@@ -1,0 +1,281 @@
+"""Read a stored recording: events of any window, its tensors, its labels."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.boxes import Boxes
+from eventdet.errors import FormatError, InputError, OptionError, check_option
+from eventdet.events import Events
+from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
+
+from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, unpack_words
+from .representations import Representation, Tensor, make_representation
+
+if TYPE_CHECKING:
+    import zarr
+
+    from ._layout import ZarrArray
+
+__all__ = ["StoredFrames", "StoredRecording", "find_stored_recordings", "is_store", "open_stored_recording"]
+
+
+def is_store(path: str | Path) -> bool:
+    """Return whether `path` is a complete stored recording; a folder of several is not one."""
+    try:
+        return _read_attributes(Path(path)).get("complete") is True
+    except InputError:
+        return False
+
+
+def find_stored_recordings(path: str | Path) -> list[Path]:
+    """Return the complete recordings at or below `path`, sorted; unfinished and foreign folders are left out."""
+    root = Path(path)
+    if is_store(root):
+        return [root]
+    found = (child.parent for child in root.rglob("*.zarr/zarr.json"))
+    return sorted(child for child in found if not child.name.startswith(".") and is_store(child))
+
+
+def open_stored_recording(path: str | Path) -> "StoredRecording":
+    """Return the recording stored at `path`.
+
+    Parameters
+    ----------
+    path : str or Path
+        One recording (``out.zarr/x_td.zarr``), or an output of ``convert`` that holds just one (``out.zarr``).
+
+    Returns
+    -------
+    StoredRecording
+        Attributes are read; events, tensors and labels are read when asked for.
+
+    Raises
+    ------
+    InputError
+        When nothing is there, it is no stored recording, it is unfinished, or there are several.
+    FormatError
+        When its metadata are damaged or of a later version.
+    """
+    root = Path(path)
+    if not (root / "zarr.json").exists() and root.is_dir():
+        found = find_stored_recordings(root)
+        if len(found) != 1:
+            hint = f"open one of them, e.g. {found[0]}" if found else "make one with eventdet convert"
+            raise InputError(f"{root}: expected one stored recording, found {len(found)}", hint=hint)
+        root = found[0]
+    attributes = _read_attributes(root)
+    if attributes.get("complete") is not True:
+        raise InputError(f"{root}: the recording is not complete", hint="run the same eventdet convert again")
+    if attributes.get("format_version") != FORMAT_VERSION:
+        raise FormatError(
+            f"{root}: format_version must be {FORMAT_VERSION}, got {attributes.get('format_version')}",
+            hint="convert it again with this version of eventdet",
+        )
+    return StoredRecording(root, attributes)
+
+
+def _read_attributes(path: Path) -> Mapping[str, Any]:
+    metadata = path / "zarr.json"
+    try:
+        content = json.loads(metadata.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: not a stored recording", hint="make one with eventdet convert") from error
+    except OSError as error:
+        raise InputError(f"{metadata}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise FormatError(f"{metadata}: not JSON ({error})", hint="convert the recording again") from error
+    attributes = content.get("attributes") if isinstance(content, dict) else None
+    if not isinstance(attributes, dict) or attributes.get("format") != FORMAT:
+        raise InputError(f"{path}: not a stored recording of eventdet", hint="make one with eventdet convert")
+    return attributes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredFrames:
+    """The tensors of a recording, window after window."""
+
+    array: "ZarrArray"
+    """Shape (windows, ...): all of them, as Zarr reads them."""
+
+    representation: Representation
+    """What each tensor is."""
+
+    start_us: int
+    """Start of window 0."""
+
+    window_us: int
+    """Length of a window."""
+
+    stride_us: int
+    """From one window's start to the next."""
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return int(self.array.shape[0])
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Return the tensor of one window, shape `representation.shape(size)`; negative numbers count from the end.
+
+        Raises
+        ------
+        IndexError
+            When there is no such window.
+        FormatError
+            When the stored bytes are damaged.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"window must be in 0..{len(self) - 1}, got {index}")
+        return cast(Tensor, _read(self.array, slice(index % len(self), index % len(self) + 1))[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield the tensors in order."""
+        return (self[index] for index in range(len(self)))
+
+    def window(self, index: int) -> tuple[int, int]:
+        """Return ``(t0, t1)`` of a window in microseconds, half-open."""
+        t0_us = self.start_us + index * self.stride_us
+        return t0_us, t0_us + self.window_us
+
+
+class StoredRecording:
+    """One complete recording in a store; made by :func:`open_stored_recording`."""
+
+    def __init__(self, path: Path, attributes: Mapping[str, Any]) -> None:
+        self.path = path
+        """Folder of the recording."""
+        self.attributes = attributes
+        """Everything written about it: source, parameters, counts, versions."""
+
+    def __repr__(self) -> str:
+        return f"StoredRecording({str(self.path)!r}, {self.sensor_size}, {self.num_events} events)"
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        """Size of the sensor."""
+        return SensorSize(int(self.attributes["height"]), int(self.attributes["width"]))
+
+    @property
+    def num_events(self) -> int:
+        """Events of the recording, whether or not they are stored beside its tensors."""
+        return int(self.attributes["num_events"])
+
+    @property
+    def t_first_us(self) -> int:
+        """Stamp of the first event; 0 without events."""
+        return int(self.attributes["t_first_us"])
+
+    @property
+    def t_last_us(self) -> int:
+        """Stamp of the last event; 0 without events."""
+        return int(self.attributes["t_last_us"])
+
+    @property
+    def synthetic(self) -> bool | None:
+        """Whether the recording was simulated; None when nobody said."""
+        return self.attributes.get("synthetic")
+
+    @property
+    def report(self) -> ReadReport:
+        """What the reader of the source met and repaired."""
+        counts = self.attributes.get("report", {})
+        return ReadReport(**{field.name: int(counts.get(field.name, 0)) for field in fields(ReadReport)})
+
+    @property
+    def frame_names(self) -> list[str]:
+        """Names of the tensors that are stored, for `frames`."""
+        frames = self.path / "frames"
+        return sorted(child.name for child in frames.iterdir() if child.is_dir()) if frames.is_dir() else []
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the events are stored, not only tensors."""
+        return (self.path / "events").is_dir()
+
+    def events(self, t0_us: int | None = None, t1_us: int | None = None) -> Events:
+        """Return the events with ``t0_us <= t < t1_us``; without an end, up to the first or last event.
+
+        Raises
+        ------
+        InputError
+            When the recording was stored without events.
+        FormatError
+            When the stored bytes are damaged.
+        """
+        if not self.has_events:
+            raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
+        base_us = int(self.attributes["t_base_us"])
+        first = 0 if t0_us is None else max(0, t0_us - base_us)
+        stop = (1 << 32) if t1_us is None else max(first, t1_us - base_us)
+        index = self._milliseconds
+        last_entry = len(index) - 1
+        read_from = int(index[min(first // 1000, last_entry)])
+        read_to = int(index[min(-(-stop // 1000), last_entry)])
+        offsets = _read(self._array("events/t"), slice(read_from, read_to))
+        low, high = np.searchsorted(offsets, (first, stop))
+        words = _read(self._array("events/word"), slice(read_from + int(low), read_from + int(high)))
+        return unpack_words(offsets[low:high].astype(np.int64) + base_us, words)
+
+    def frames(self, name: str | None = None) -> StoredFrames:
+        """Return the stored tensors of one representation; without a name, the only one there is.
+
+        Raises
+        ------
+        InputError
+            When the recording was stored without tensors.
+        OptionError
+            When there is none of that name, or no name was given and there are several.
+        """
+        names = self.frame_names
+        if not names:
+            raise InputError(f"{self.path}: stored without tensors", hint="convert it again without --no-frames")
+        if name is None and len(names) > 1:
+            raise OptionError(f"name must say which tensors, there are {', '.join(names)}")
+        array = self._array(f"frames/{check_option('name', name or names[0], names)}")
+        attributes = cast("dict[str, Any]", array.attrs.asdict())
+        grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
+        return StoredFrames(array, make_representation(attributes["name"], int(attributes["bins"])), **grid)
+
+    def labels(self) -> Boxes:
+        """Return the labels in the order of time; none when the source had no label file."""
+        if not (self.path / "labels").is_dir():
+            return Boxes.empty()
+        columns = {name: _read(self._array(f"labels/{name}"), slice(None)) for name in LABEL_DTYPES}
+        x, y, w, h = (columns.pop(name) for name in ("x", "y", "w", "h"))
+        return Boxes.from_xyxy(np.stack([x, y, x + w, y + h], axis=1), **columns)
+
+    @cached_property
+    def _group(self) -> "zarr.Group":
+        import zarr
+
+        return zarr.open_group(self.path, mode="r")
+
+    @cached_property
+    def _milliseconds(self) -> NDArray[np.int64]:
+        return _read(self._array("index/ms"), slice(None))
+
+    def _array(self, name: str) -> "ZarrArray":
+        try:
+            return cast("ZarrArray", self._group[name])
+        except (KeyError, ValueError, OSError) as error:
+            raise FormatError(
+                f"{self.path}: {name} is damaged ({error})", hint="convert the recording again"
+            ) from error
+
+
+def _read(array: "ZarrArray", rows: slice) -> NDArray[Any]:
+    # A wrong checksum is a ValueError (crc32c) or a RuntimeError (zstd, blosc), depending on the codec.
+    try:
+        return np.asarray(array[rows])
+    except (ValueError, RuntimeError, OSError) as error:
+        raise FormatError(
+            f"{array.store_path}: rows {rows.start} to {rows.stop} are damaged ({error})",
+            hint="convert the recording again",
+        ) from error

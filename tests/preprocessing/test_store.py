@@ -1,0 +1,349 @@
+"""Stored recordings: what goes in comes out, only whole recordings appear, damage is found."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from eventdet.boxes import Boxes
+from eventdet.errors import EventdetError, FormatError, InputError, OptionError
+from eventdet.events import Events
+from eventdet.geometry import SensorSize, fit_pixels
+from eventdet.preprocessing.representations import make_representation
+from eventdet.preprocessing.store import (
+    StoredRecording,
+    find_stored_recordings,
+    is_store,
+    open_stored_recording,
+)
+from eventdet.preprocessing.store_writer import recording_writer
+
+SIZE = SensorSize(6, 8)
+LARGEST = 1 << 14
+
+
+def _events(t: NDArray[np.int64], *, seed: int = 0, size: SensorSize = SIZE) -> Events:
+    rng = np.random.default_rng(seed)
+    return Events(
+        t,
+        rng.integers(0, size.width, len(t), np.uint16),
+        rng.integers(0, size.height, len(t), np.uint16),
+        rng.integers(0, 2, len(t), np.uint8),
+    )
+
+
+def _write(target: Path, *batches: Events, labels: Boxes | None = None, size: SensorSize = SIZE) -> StoredRecording:
+    stamps = [stamp for batch in batches for stamp in (batch.t[:1], batch.t[-1:])]
+    t = np.concatenate([*stamps, np.zeros(0, np.int64)])
+    with recording_writer(target, size) as writer:
+        columns = writer.add_events()
+        for batch in batches:
+            columns.append(batch)
+        if labels is not None:
+            writer.add_labels(labels)
+        writer.publish(
+            {
+                "num_events": sum(map(len, batches)),
+                "t_first_us": int(t[0]) if len(t) else 0,
+                "t_last_us": int(t[-1]) if len(t) else 0,
+            }
+        )
+    return open_stored_recording(target)
+
+
+def _assert_equal(got: Events, expected: Events) -> None:
+    np.testing.assert_array_equal(got.to_structured(), expected.to_structured())
+
+
+@st.composite
+def _batches(draw: st.DrawFn) -> list[Events]:
+    start = draw(st.integers(0, 1 << 40))
+    steps = draw(st.lists(st.integers(0, 3000), max_size=60))
+    t = start + np.cumsum(np.array(steps, np.int64))
+    events = _events(t, size=SensorSize(LARGEST, LARGEST))
+    cuts = sorted(draw(st.lists(st.integers(0, len(t)), max_size=4)))
+    return [events[low:high] for low, high in zip([0, *cuts], [*cuts, len(t)], strict=True)]
+
+
+@settings(max_examples=25)
+@given(_batches(), st.data())
+def test_any_window_of_any_events_equals_the_slice_of_the_source(batches: list[Events], data: st.DataObject) -> None:
+    events = Events.concatenate(batches)
+    low = int(events.t[0]) if len(events) else 0
+    high = int(events.t[-1]) if len(events) else 0
+    with tempfile.TemporaryDirectory() as folder:
+        recording = _write(Path(folder) / "r.zarr", *batches)
+        _assert_equal(recording.events(), events)
+        for _ in range(4):
+            t0 = data.draw(st.integers(low - 5000, high + 5000))
+            t1 = data.draw(st.integers(t0 - 10, high + 6000))
+            _assert_equal(recording.events(t0, t1), events.between(t0, t1))
+
+
+@settings(max_examples=25)
+@given(_batches())
+def test_millisecond_index_names_the_first_event_at_or_after_each_millisecond(batches: list[Events]) -> None:
+    stamps = Events.concatenate(batches).t.tolist()
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder) / "r.zarr", *batches)
+        index = np.asarray(zarr.open_group(Path(folder) / "r.zarr", mode="r")["index/ms"]).tolist()
+    num_entries = (stamps[-1] - stamps[0]) // 1000 + 2 if stamps else 1
+    expected = [sum(stamp - stamps[0] < 1000 * k for stamp in stamps) for k in range(num_entries)]
+    assert index == expected
+
+
+def test_events_longer_than_a_shard_come_back_bit_for_bit(tmp_path: Path) -> None:
+    # 2**20 + 3 events in batches that do not divide a shard.
+    events = _events(np.arange(7, 7 + (1 << 20) + 3, dtype=np.int64))
+    cuts = range(0, len(events), 300_001)
+    recording = _write(tmp_path / "r.zarr", *(events[cut : cut + 300_001] for cut in cuts))
+    _assert_equal(recording.events(), events)
+    edge = 7 + (1 << 20)
+    _assert_equal(recording.events(edge - 2, edge + 2), events.between(edge - 2, edge + 2))
+
+
+def test_layout_is_the_documented_one(tmp_path: Path) -> None:
+    _write(tmp_path / "r.zarr", _events(np.array([5, 6], np.int64)))
+    for name in ("t", "word"):
+        metadata = json.loads((tmp_path / "r.zarr/events" / name / "zarr.json").read_text())
+        assert metadata["data_type"] == "uint32"
+        assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1 << 20]
+        (sharding,) = metadata["codecs"]
+        assert sharding["configuration"]["chunk_shape"] == [16384]
+        assert [codec["name"] for codec in sharding["configuration"]["codecs"]] == ["bytes", "blosc", "crc32c"]
+    attributes = json.loads((tmp_path / "r.zarr/zarr.json").read_text())["attributes"]
+    assert (attributes["format"], attributes["format_version"], attributes["complete"]) == (
+        "eventdet-recording",
+        1,
+        True,
+    )
+    assert (attributes["height"], attributes["width"], attributes["t_base_us"]) == (6, 8, 5)
+
+
+def test_stored_words_are_those_of_a_dat_record(tmp_path: Path) -> None:
+    events = Events.from_columns(t=[100, 103], x=[7, 1], y=[5, 0], p=[1, 0])
+    _write(tmp_path / "r.zarr", events)
+    group = zarr.open_group(tmp_path / "r.zarr", mode="r")
+    assert np.asarray(group["events/t"]).tolist() == [0, 3]
+    assert np.asarray(group["events/word"]).tolist() == [7 | 5 << 14 | 1 << 28, 1]
+
+
+def test_labels_come_back_exactly_and_in_order_of_time(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    corners = rng.uniform(0, 300, (40, 4)).astype(np.float32)
+    corners[:, 2:] += corners[:, :2]
+    boxes = Boxes.from_xyxy(
+        corners,
+        t=rng.integers(0, 10**7, 40),
+        class_id=rng.integers(0, 2, 40),
+        score=rng.random(40, np.float32),
+        track_id=rng.integers(-1, 1 << 33, 40),
+    )
+    labels = _write(tmp_path / "r.zarr", labels=boxes).labels()
+    order = np.argsort(boxes.t, kind="stable")
+    for name in ("xyxy", "t", "class_id", "score", "track_id"):
+        np.testing.assert_array_equal(getattr(labels, name), getattr(boxes[order], name))
+    stamps = np.asarray(zarr.open_group(tmp_path / "r.zarr", mode="r")["index/label_t"])
+    assert stamps.tolist() == sorted(set(boxes.t.tolist()))
+
+
+def test_recording_without_labels_or_without_any_label_has_none(tmp_path: Path) -> None:
+    assert len(_write(tmp_path / "a.zarr").labels()) == 0
+    assert len(_write(tmp_path / "b.zarr", labels=Boxes.empty()).labels()) == 0
+
+
+@pytest.mark.parametrize("num_windows", [0, 1, 64, 67])
+def test_frames_come_back_window_by_window(tmp_path: Path, num_windows: int) -> None:
+    representation = make_representation("voxel", 2)
+    tensors = np.random.default_rng(1).normal(size=(num_windows, 2, *SIZE)).astype(np.float32)
+    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
+        buffer = writer.add_frames(representation, fit_pixels(SIZE, SIZE), start_us=40, window_us=20, stride_us=10)
+        for tensor in tensors:
+            buffer.put(tensor)
+        writer.publish({"num_events": 0})
+    frames = open_stored_recording(tmp_path / "r.zarr").frames()
+    assert (len(frames), frames.representation, frames.window(3)) == (num_windows, representation, (70, 90))
+    assert frames.array.chunks == (1, 2, *SIZE)
+    assert frames.array.shards == (64, 2, *SIZE)
+    np.testing.assert_array_equal(np.array([*frames]).reshape(tensors.shape), tensors)
+    if num_windows:
+        np.testing.assert_array_equal(frames[-1], tensors[-1])
+    with pytest.raises(IndexError, match="window must be in"):
+        frames[num_windows]
+
+
+def test_windows_of_zeros_are_written_so_that_a_missing_chunk_is_damage(tmp_path: Path) -> None:
+    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
+        buffer = writer.add_frames(
+            make_representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=10, stride_us=10
+        )
+        buffer.put(np.zeros((1, 2, *SIZE), np.uint8))
+        writer.publish({"num_events": 0})
+    assert (tmp_path / "r.zarr/frames/histogram/c/0/0/0/0/0").is_file()
+
+
+def _write_and_fail(target: Path, events: Events) -> None:
+    with recording_writer(target, SIZE) as writer:
+        writer.add_events().append(events)
+        raise RuntimeError("cut off")
+
+
+def test_interrupted_writer_leaves_nothing_behind_and_a_second_one_works(tmp_path: Path) -> None:
+    target = tmp_path / "split" / "r.zarr"
+    events = _events(np.arange(10, dtype=np.int64))
+    with pytest.raises(RuntimeError, match="cut off"):
+        _write_and_fail(target, events)
+    assert list(target.parent.iterdir()) == []
+    _assert_equal(_write(target, events).events(), events)
+    assert [child.name for child in target.parent.iterdir()] == ["r.zarr"]
+
+
+def test_leftovers_of_a_killed_process_are_no_recording_and_are_removed_by_the_next_run(tmp_path: Path) -> None:
+    _write(tmp_path / "r.zarr", _events(np.arange(3, dtype=np.int64)))
+    shutil.copytree(tmp_path / "r.zarr", tmp_path / ".tmp-r.zarr")
+    shutil.copytree(tmp_path / "r.zarr", tmp_path / ".old-r.zarr")
+    assert find_stored_recordings(tmp_path) == [tmp_path / "r.zarr"]
+    _write(tmp_path / "r.zarr", _events(np.arange(4, dtype=np.int64)))
+    assert [child.name for child in tmp_path.iterdir()] == ["r.zarr"]
+    assert open_stored_recording(tmp_path).num_events == 4
+
+
+def test_failed_rewrite_keeps_the_recording_that_was_there(tmp_path: Path) -> None:
+    events = _events(np.arange(3, dtype=np.int64))
+    _write(tmp_path / "r.zarr", events)
+    with pytest.raises(OptionError), recording_writer(tmp_path / "r.zarr", SIZE) as writer:
+        writer.add_events().append(_events(np.array([2, 1], np.int64)))
+    _assert_equal(open_stored_recording(tmp_path / "r.zarr").events(), events)
+
+
+def test_folder_that_is_no_recording_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "r.zarr").mkdir()
+    (tmp_path / "r.zarr" / "precious.txt").write_text("mine")
+    with (
+        pytest.raises(OptionError, match="exists and is not a stored recording"),
+        recording_writer(tmp_path / "r.zarr", SIZE),
+    ):
+        pytest.fail("the writer must not open")
+    assert (tmp_path / "r.zarr" / "precious.txt").read_text() == "mine"
+
+
+def test_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(EventdetError, match=r"r\.zarr: cannot be written \(Not a directory\)"),
+        recording_writer(tmp_path / "file" / "r.zarr", SIZE),
+    ):
+        pytest.fail("the writer must not open")
+
+
+def test_events_out_of_order_between_batches_raise(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="must not decrease"):
+        _write(tmp_path / "r.zarr", _events(np.array([5], np.int64)), _events(np.array([4], np.int64)))
+
+
+@pytest.mark.parametrize(("span", "fits"), [((1 << 32) - 1, True), (1 << 32, False)])
+def test_recording_of_2_to_the_32_us_is_refused_and_one_below_is_kept(tmp_path: Path, span: int, fits: bool) -> None:
+    # The index of milliseconds of 71 minutes is 34 MB in memory: only the last batch is long in time.
+    events = _events(np.array([9, 9 + span], np.int64))
+    if fits:
+        _assert_equal(_write(tmp_path / "r.zarr", events).events(10, 10 + span), events[1:])
+    else:
+        with pytest.raises(InputError, match=r"must be shorter than 2\*\*32 us"):
+            _write(tmp_path / "r.zarr", events)
+
+
+def _edit(path: Path, **attributes: object) -> None:
+    metadata = json.loads((path / "zarr.json").read_text())
+    metadata["attributes"].update(attributes)
+    (path / "zarr.json").write_text(json.dumps(metadata))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"complete": False}, "not complete"),
+        ({"format": "other"}, "not a stored recording"),
+        ({"format_version": 2}, "format_version must be 1, got 2"),
+    ],
+    ids=["incomplete", "foreign", "later"],
+)
+def test_recording_that_is_not_what_it_should_be_does_not_open(
+    tmp_path: Path, attributes: dict[str, object], message: str
+) -> None:
+    _write(tmp_path / "r.zarr")
+    _edit(tmp_path / "r.zarr", **attributes)
+    with pytest.raises(InputError, match=message):
+        open_stored_recording(tmp_path / "r.zarr")
+
+
+def test_nothing_foreign_and_damaged_metadata_do_not_open(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a stored recording"):
+        open_stored_recording(tmp_path / "absent.zarr")
+    with pytest.raises(InputError, match="expected one stored recording, found 0"):
+        open_stored_recording(tmp_path)
+    (tmp_path / "zarr.json").write_text("{")
+    with pytest.raises(FormatError, match="not JSON"):
+        open_stored_recording(tmp_path)
+    assert not is_store(tmp_path)
+    assert not is_store(tmp_path / "absent")
+
+
+def test_folder_of_several_recordings_names_one_to_open(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        _write(tmp_path / f"{name}.zarr")
+    with pytest.raises(InputError, match="expected one stored recording, found 2") as caught:
+        open_stored_recording(tmp_path)
+    assert "a.zarr" in caught.value.hint
+
+
+def test_parts_that_were_left_out_say_so(tmp_path: Path) -> None:
+    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
+        writer.publish({"num_events": 0, "t_first_us": 0, "t_last_us": 0})
+    recording = open_stored_recording(tmp_path / "r.zarr")
+    with pytest.raises(InputError, match="stored without events"):
+        recording.events()
+    with pytest.raises(InputError, match="stored without tensors"):
+        recording.frames()
+
+
+def test_unknown_tensor_name_lists_the_known_ones(tmp_path: Path) -> None:
+    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
+        writer.add_frames(
+            make_representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=1, stride_us=1
+        )
+        writer.publish({"num_events": 0})
+    with pytest.raises(OptionError, match="name must be one of histogram"):
+        open_stored_recording(tmp_path / "r.zarr").frames("voxel")
+
+
+@pytest.mark.parametrize("part", ["events/t/c/0", "events/word/c/0", "labels/x/c/0", "frames/histogram/c/0/0/0/0/0"])
+def test_one_flipped_bit_is_found(tmp_path: Path, part: str) -> None:
+    events = _events(np.arange(0, 50_000, 7, dtype=np.int64))
+    representation, pixels = make_representation("histogram", 2), fit_pixels(SIZE, SIZE)
+    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
+        writer.add_events().append(events)
+        writer.add_labels(Boxes.from_xywh(np.arange(40, dtype=np.float32).reshape(10, 4)))
+        buffer = writer.add_frames(representation, pixels, start_us=0, window_us=50_000, stride_us=50_000)
+        buffer.put(representation(events, 0, 50_000, pixels))
+        writer.publish({"num_events": len(events), "t_first_us": 0, "t_last_us": 49_994})
+    stored = bytearray((tmp_path / "r.zarr" / part).read_bytes())
+    # In the middle of the first chunk: a shard ends with an index of 16 bytes for each of its 64 chunks and a crc.
+    middle = (len(stored) - (64 * 16 + 4 if not part.startswith("labels") else 0)) // 2
+    stored[middle] ^= 1
+    (tmp_path / "r.zarr" / part).write_bytes(stored)
+    recording = open_stored_recording(tmp_path / "r.zarr")
+    with pytest.raises(FormatError, match="damaged"):
+        _read_everything(recording)
+
+
+def _read_everything(recording: StoredRecording) -> None:
+    recording.events()
+    recording.labels()
+    list(recording.frames())
