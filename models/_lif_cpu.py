@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eventdet.errors import OptionError
+
 from ._lif_torch import SURROGATE_HALF_WIDTH
 
 __all__ = ["backward", "forward", "forward_", "forward_coded", "supports"]
@@ -37,6 +39,7 @@ def forward_(x: Tensor, v: Tensor, decay: float, threshold: float) -> Tensor:
     """Return spikes, shape (T, ...), and move the membrane `v`, shape (...), on in place."""
     from . import _lif_kernels
 
+    _check_step("v", v, x)
     x, order = _time_outermost(x)
     spikes = torch.empty_like(x)
     membrane = _in_order(v, order)
@@ -52,6 +55,7 @@ def forward_coded(x: Tensor, v0: Tensor, decay: float, threshold: float) -> tupl
     """Return spikes, last membrane, and the uint8 code for :func:`backward`: bit 0 fired, bit 1 within the support."""
     from . import _lif_kernels
 
+    _check_step("v0", v0, x)
     x, order = _time_outermost(x)
     v = v0.clone()
     spikes, code = torch.empty_like(x), torch.empty_like(x, dtype=torch.uint8)
@@ -75,6 +79,9 @@ def backward(grad_spikes: Tensor, code: Tensor, grad_v: Tensor, decay: float) ->
     """Return the gradients of the input, shape (T, ...), and of the first membrane, shape (...)."""
     from . import _lif_kernels
 
+    _check_step("grad_v", grad_v, grad_spikes)
+    if code.shape != grad_spikes.shape or code.dtype != torch.uint8:
+        raise OptionError(f"code must be uint8 {tuple(grad_spikes.shape)}, got {code.dtype} {tuple(code.shape)}")
     code, order = _time_outermost(code)
     grad_x = torch.empty_like(code, dtype=grad_spikes.dtype)
     carried = grad_v.clone()
@@ -85,6 +92,15 @@ def backward(grad_spikes: Tensor, code: Tensor, grad_v: Tensor, decay: float) ->
     )
     _write_back(carried, flat_v, order)
     return grad_x, carried
+
+
+def _check_step(name: str, v: Tensor, x: Tensor) -> None:
+    """Refuse what the kernels, which check no index, would read or write outside of."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    if v.shape != x.shape[1:] or v.dtype != dtype or v.device != x.device:
+        raise OptionError(
+            f"{name} must be {dtype} of the shape {tuple(x.shape[1:])} of one step, got {v.dtype} {tuple(v.shape)}"
+        )
 
 
 def _time_outermost(x: Tensor) -> tuple[Tensor, tuple[int, ...]]:

@@ -115,8 +115,9 @@ def lif_backward(
     zero = decay - decay
     for t in range(code.shape[0] - 1, -1, -1):
         for i in range(code.shape[1]):
-            through_spike = _widen(grad_spikes[t, i]) if code[t, i] & np.uint8(SOFT) else zero
-            through_time = zero if code[t, i] & np.uint8(FIRED) else grad_v[i]
+            upstream, carried = _widen(grad_spikes[t, i]), grad_v[i]
+            through_spike = upstream if code[t, i] & np.uint8(SOFT) else zero
+            through_time = zero if code[t, i] & np.uint8(FIRED) else carried
             gradient = through_spike + through_time
             grad_x[t, i] = _narrow(gradient, grad_x[t, i])
             grad_v[i] = decay * gradient

@@ -117,7 +117,8 @@ class DetectionLoss:
         """
         maps = [scale if scale.ndim == 5 else scale[None] for scale in logits]
         rows, labelled = self._gather(targets, steps=maps[0].shape[0], batch=maps[0].shape[1])
-        total = maps[0].new_zeros(3, dtype=torch.float32)
+        # Zero, but joined to the logits: a batch without a label still has a gradient.
+        total = torch.stack([scale[:0].float().sum() for scale in maps]).sum().expand(3)
         if labelled:
             for scale, output in enumerate(maps):
                 total = total + self._scale_loss(scale, output[labelled].flatten(0, 1).float(), rows)
@@ -183,16 +184,12 @@ def _cells_of(centre: Tensor, grid: Sequence[int]) -> tuple[Tensor, Tensor]:
     The cell of the centre is one; the neighbour across the nearer border of each axis is another, if it exists.
     """
     height, width = grid
-    limit = torch.tensor((width - 1, height - 1), device=centre.device)
-    home = torch.minimum(centre.floor().long().clamp(min=0), limit)
+    home = centre.floor().long()
     nearer = torch.where(centre - home < 0.5, -1, 1)
-    across_x, across_y = (
-        nearer * torch.tensor((1, 0), device=home.device),
-        nearer * torch.tensor((0, 1), device=home.device),
-    )
-    cells = torch.cat((home, home + across_x, home + across_y))
+    axes = torch.eye(2, dtype=torch.long, device=centre.device)
+    cells = torch.cat((home, home + nearer * axes[0], home + nearer * axes[1]))
     owner = torch.arange(len(centre), device=centre.device).repeat(3)
-    inside = ((cells >= 0) & (cells <= limit)).all(1)
+    inside = ((cells >= 0) & (cells < torch.tensor((width, height), device=centre.device))).all(1)
     return cells[inside], owner[inside]
 
 

@@ -258,5 +258,5 @@ def _optimizer(detector: Detector, config: TrainConfig) -> torch.optim.Optimizer
     others = [weights for weights in detector.parameters() if weights.ndim <= 1]
     groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.937, nesterov=True)
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.937, nesterov=True, fused=True)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)

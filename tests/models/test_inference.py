@@ -1,0 +1,119 @@
+"""The streaming form against the training form."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from eventdet.errors import OptionError
+from eventdet.models import Detector, StreamingDetector, build_detector, optimise
+from eventdet.models.inference import faster_dtype
+from eventdet.models.lif import LIF, Membranes
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    torch.manual_seed(0)
+    detector = build_detector(readout_steps=3)
+    generator = torch.Generator().manual_seed(1)
+    for norm in detector.modules():
+        if isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None:
+            norm.running_mean.normal_(0, 0.05, generator=generator)
+            norm.running_var.uniform_(0.05, 0.3, generator=generator)
+    return detector.eval().requires_grad_(requires_grad=False)
+
+
+@pytest.fixture(scope="module")
+def windows() -> Tensor:
+    return torch.randint(0, 12, (5, 1, 2, 64, 96), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+
+
+def test_float32_stream_equals_the_training_form(detector: Detector, windows: Tensor) -> None:
+    stream = optimise(detector, dtype="float32")
+    every = detector(windows, readout="steps").logits
+    for t in range(len(windows)):
+        first = max(0, t - 2)
+        for ours, reference in zip(stream.step(windows[t]), every, strict=True):
+            # The readout is the mean of the last three steps, of fewer at the beginning.
+            torch.testing.assert_close(ours, reference[first : t + 1].mean(0), rtol=0, atol=1e-4)
+
+
+def test_reset_stream_equals_a_fresh_one(detector: Detector, windows: Tensor) -> None:
+    stream, fresh = (StreamingDetector(detector, dtype="float32") for _ in range(2))
+    for window in windows:
+        stream.step(window)
+    stream.reset()
+    assert stream.state is None
+    for ours, reference in zip(stream.step(windows[0]), fresh.step(windows[0]), strict=True):
+        assert torch.equal(ours, reference)
+
+
+def test_results_of_a_step_are_not_changed_by_the_next(detector: Detector, windows: Tensor) -> None:
+    stream = StreamingDetector(detector, dtype="float32")
+    first = stream.step(windows[0])
+    kept = [scale.clone() for scale in first]
+    stream.step(windows[1])
+    for scale, copy in zip(first, kept, strict=True):
+        assert torch.equal(scale, copy)
+
+
+def test_streaming_leaves_the_detector_as_it_was(detector: Detector, windows: Tensor) -> None:
+    before = {name: value.clone() for name, value in detector.state_dict().items()}
+    StreamingDetector(detector, dtype="bfloat16").step(windows[0])
+    assert all(torch.equal(before[name], value) for name, value in detector.state_dict().items())
+
+
+def layer_currents(network: Detector, counts: Tensor) -> list[Tensor]:
+    """Return the input of every layer of neurons during a step from rest, in the order in which they run."""
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, inputs: tuple[Tensor, Membranes]) -> None:
+        seen.append(inputs[0].clone())
+
+    handles = [module.register_forward_pre_hook(keep) for module in network.modules() if isinstance(module, LIF)]
+    network.step(counts)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+def test_bfloat16_neurons_differ_only_where_rounding_explains_it(detector: Detector, windows: Tensor) -> None:
+    """Each layer is fed the reference's own input, rounded, so that one flip does not spread through the network."""
+    for currents in layer_currents(detector, windows[0]):
+        rounded = currents.bfloat16()
+        reference = LIF()(currents, Membranes(1))
+        ours = LIF()(rounded, Membranes(1))
+        differs = reference != ours.float()
+        # bfloat16 has 8 bits: next to the threshold 0.5 its numbers are 2^-9 apart below and 2^-8 above.
+        assert torch.all((currents[differs] - 0.5).abs() <= 2.0**-8)
+        assert differs.float().mean() < 0.01
+
+
+def test_bfloat16_stream_keeps_float32_membranes(detector: Detector, windows: Tensor) -> None:
+    stream = StreamingDetector(detector, dtype="bfloat16")
+    logits = stream.step(windows[0])
+    assert stream.state is not None
+    assert {v.dtype for v in stream.state} == {torch.float32}
+    assert {scale.dtype for scale in logits} == {torch.float32}
+
+
+def test_auto_dtype_is_one_that_this_machine_was_tried_with(detector: Detector) -> None:
+    assert StreamingDetector(detector).dtype == faster_dtype()
+    assert faster_dtype() in ("float32", "bfloat16")
+
+
+def test_detect_stamps_its_boxes(detector: Detector, windows: Tensor) -> None:
+    (boxes,) = StreamingDetector(detector, dtype="float32").detect(windows[0], conf=0.0, max_det=7, t_us=123)
+    assert len(boxes) == 7
+    assert set(boxes.t.tolist()) == {123}
+
+
+def test_stream_of_another_size_than_before_is_refused(detector: Detector, windows: Tensor) -> None:
+    stream = StreamingDetector(detector, dtype="float32")
+    stream.step(windows[0])
+    with pytest.raises(OptionError, match="shape"):
+        stream.step(torch.zeros(1, 2, 96, 96, dtype=torch.uint8))
+
+
+def test_unknown_dtype_is_refused(detector: Detector) -> None:
+    with pytest.raises(OptionError, match="dtype must be one of auto, float32, bfloat16"):
+        StreamingDetector(detector, dtype="int8")
