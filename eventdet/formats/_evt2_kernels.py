@@ -100,7 +100,7 @@ def encode_evt2(
     """Encode events; return the number of words written.
 
     `state` holds the last TIME_HIGH over all epochs, -1 at the start; `words` has room for two words an event and one
-    for every 2**27 steps of TIME_HIGH, which keep the overflow readable across long silences.
+    for every 2**27 - 1 steps of TIME_HIGH, which keep the overflow readable across long silences.
     """
     written = 0
     last = state[0]
@@ -108,8 +108,8 @@ def encode_evt2(
         high = t[i] >> _LOW_BITS
         if high != last:
             last = max(last, 0)
-            while high - last > _HALF:
-                last += _HALF
+            while high - last >= _HALF:
+                last += _HALF - 1
                 words[written] = np.uint32(_TIME_HIGH << 28 | last & (_HIGH_RANGE - 1))
                 written += 1
             words[written] = np.uint32(_TIME_HIGH << 28 | high & (_HIGH_RANGE - 1))

@@ -37,7 +37,7 @@ class RawLayout:
     """Words that one event takes at most."""
 
     filler_us: int
-    """Silence in microseconds that takes one more time word, half the period of TIME_HIGH."""
+    """Silence in microseconds that takes one more time word, about half the period of TIME_HIGH."""
 
 
 def write_raw(

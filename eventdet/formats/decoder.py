@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eventdet.errors import FormatError, check_option
+from eventdet.errors import FormatError, OptionError, check_option
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, check_sensor_size
 from eventdet.report import ReadReport
@@ -139,9 +139,17 @@ class Decoder:
 
         Raises
         ------
+        OptionError
+            When `records` is of another dtype or shape, or `out` is too small for the events of one record.
         FormatError
             When the policy is strict and a record needs a repair; the message names its byte offset.
         """
+        if records.ndim != 1 or records.dtype != self.encoding.record_dtype:
+            raise OptionError(
+                f"records must be {self.encoding.record_dtype} of shape (n,), got {records.dtype} {records.shape}"
+            )
+        if len(out) < self.encoding.events_per_record:
+            raise OptionError(f"out must hold at least {self.encoding.events_per_record} events, got {len(out)}")
         self._state[_state.FAULT_RECORD] = -1
         height, width = self.sensor_size
         consumed, written = self._kernel(records, width, height, self._state, out.t, out.x, out.y, out.p)

@@ -79,5 +79,5 @@ def write_evt2(
     from ._evt2_kernels import encode_evt2
 
     # Two words an event at most: its own and a TIME_HIGH.
-    layout = RawLayout("2.0", EVT2.record_dtype, encode_evt2, words_per_event=2, filler_us=1 << 33)
+    layout = RawLayout("2.0", EVT2.record_dtype, encode_evt2, words_per_event=2, filler_us=(1 << 33) - 64)
     write_raw(Path(path), events, sensor_size, layout=layout, date=date)

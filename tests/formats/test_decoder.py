@@ -1,0 +1,211 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from eventdet.errors import FormatError, OptionError
+from eventdet.events import Events
+from eventdet.formats import DAT, EVT2, EVT3, Decoder, Encoding
+from eventdet.geometry import SensorSize
+
+from . import reference
+
+SIZE = SensorSize(20, 40)
+
+# Stamps near each other, near zero, and at both ends of the range: steps back, overflows and late events all occur.
+dat_stamps = st.one_of(st.integers(0, 60), st.integers(2**32 - 60, 2**32 - 1), st.integers(0, 2**32 - 1))
+dat_events = st.builds(
+    lambda x, y, p, spare: spare << 29 | p << 28 | y << 14 | x,
+    st.integers(0, 42),
+    st.integers(0, 21),
+    st.integers(0, 1),
+    st.integers(0, 7),
+)
+dat_records = st.lists(st.tuples(dat_stamps, dat_events), max_size=40)
+
+evt2_events = st.builds(
+    lambda p, low, x, y: p << 28 | low << 22 | x << 11 | y,
+    st.integers(0, 1),
+    st.integers(0, 63),
+    st.integers(0, 42),
+    st.integers(0, 21),
+)
+evt2_times = st.builds(lambda high: 8 << 28 | high, st.one_of(st.integers(0, 4), st.integers(2**28 - 4, 2**28 - 1)))
+evt2_words = st.lists(st.one_of(evt2_events, evt2_times, st.integers(0, 2**32 - 1)), max_size=60)
+
+evt3_words = st.lists(
+    st.one_of(
+        st.builds(lambda y: y, st.integers(0, 21)),
+        st.builds(lambda x, p: 2 << 12 | p << 11 | x, st.integers(0, 42), st.integers(0, 1)),
+        st.builds(lambda x, p: 3 << 12 | p << 11 | x, st.integers(0, 42), st.integers(0, 1)),
+        st.builds(lambda bits: 4 << 12 | bits, st.integers(0, 4095)),
+        st.builds(lambda bits: 5 << 12 | bits, st.integers(0, 4095)),
+        st.builds(lambda low: 6 << 12 | low, st.integers(0, 4095)),
+        st.builds(lambda high: 8 << 12 | high, st.one_of(st.integers(0, 3), st.integers(4090, 4095))),
+        st.integers(0, 2**16 - 1),
+    ),
+    max_size=80,
+)
+
+
+def dat_array(records: list[tuple[int, int]]) -> NDArray[np.integer]:
+    return np.array([stamp | word << 32 for stamp, word in records], np.uint64).view(np.int64)
+
+
+def decode(encoding: Encoding, records: NDArray[np.integer], *, policy: str = "repair") -> tuple[Events, Decoder]:
+    decoder = Decoder(encoding, SIZE, policy=policy, where="test", offset=100)
+    return Events.concatenate(decoder.iter_events(records, num_events=7)), decoder
+
+
+def assert_same(events: Events, decoder: Decoder, expected: reference.Decoded) -> None:
+    assert reference.rows(events) == expected.rows
+    counts = {name: count for name, count in decoder.report.to_dict().items() if count}
+    assert counts == {
+        **{name: count for name, count in expected.counts.items() if count},
+        **({"num_events": len(expected.rows)} if expected.rows else {}),
+    }
+
+
+@given(dat_records)
+def test_dat_kernel_agrees_with_reference(records: list[tuple[int, int]]) -> None:
+    events, decoder = decode(DAT, dat_array(records))
+    assert_same(events, decoder, reference.decode_dat(records, SIZE.width, SIZE.height))
+
+
+@given(evt2_words)
+def test_evt2_kernel_agrees_with_reference(words: list[int]) -> None:
+    events, decoder = decode(EVT2, np.array(words, np.uint32))
+    assert_same(events, decoder, reference.decode_evt2(words, SIZE.width, SIZE.height))
+
+
+@given(evt3_words)
+def test_evt3_kernel_agrees_with_reference(words: list[int]) -> None:
+    events, decoder = decode(EVT3, np.array(words, np.uint16))
+    assert_same(events, decoder, reference.decode_evt3(words, SIZE.width, SIZE.height))
+
+
+@pytest.mark.parametrize("position", [0, 1, 1023, 1024, 1025, 2999])
+def test_dat_with_one_dirty_record_in_many_agrees_with_reference(position: int) -> None:
+    # Long enough for several blocks, so that clean and repaired blocks follow each other.
+    records = [(10 * i, 3 << 14 | i % 40) for i in range(3000)]
+    records[position] = (0, 3 << 14 | 41)
+    events, decoder = decode(DAT, dat_array(records))
+    assert_same(events, decoder, reference.decode_dat(records, SIZE.width, SIZE.height))
+    records[position] = (max(0, 10 * position - 25), 3 << 14)
+    events, decoder = decode(DAT, dat_array(records))
+    assert_same(events, decoder, reference.decode_dat(records, SIZE.width, SIZE.height))
+
+
+def test_dat_wrap_between_blocks_of_a_long_file_carries_time_on() -> None:
+    start = 2**32 - 20_000
+    records = [((start + 10 * i) % 2**32, 5) for i in range(5000)]
+    decoder = Decoder(DAT, SIZE)
+    (events,) = decoder.iter_events(dat_array(records), num_events=5000)
+    np.testing.assert_array_equal(events.t, start + 10 * np.arange(5000))
+    assert decoder.report.time_wraps == 1
+    assert decoder.report.repairs == {}
+
+
+def test_dat_event_late_across_the_wrap_is_clamped_and_does_not_wrap_again() -> None:
+    records = [(2**32 - 1, 0), (1, 0), (2**32 - 2, 0), (2, 0)]
+    events, decoder = decode(DAT, dat_array(records))
+    assert events.t.tolist() == [2**32 - 1, 2**32 + 1, 2**32 + 1, 2**32 + 2]
+    assert (decoder.report.time_wraps, decoder.report.backward_clamped) == (1, 1)
+
+
+def test_dat_polarity_is_bit_28_alone() -> None:
+    events, _ = decode(DAT, dat_array([(0, 0xE << 28), (0, 0xF << 28)]))
+    assert events.p.tolist() == [0, 1]
+
+
+def test_evt3_vector_words_advance_the_base() -> None:
+    # Time 0, row 2, ON vectors from column 3: bits 0 and 11 -> 3 and 14; then bit 0 of base 15; then bit 7 of base 27.
+    words = [0x8000, 0x6005, 0x0002, 0x3803, 0x4801, 0x4001, 0x5080]
+    events, _ = decode(EVT3, np.array(words, np.uint16))
+    assert reference.rows(events) == [(5, 3, 2, 1), (5, 14, 2, 1), (5, 15, 2, 1), (5, 34, 2, 1)]
+
+
+def test_evt3_time_low_that_steps_back_is_no_wrap() -> None:
+    # TIME_LOW 811, 800, 900: the middle event gets the running maximum.
+    words = [0x8001, 0x632B, 0x2000, 0x6320, 0x2001, 0x6384, 0x2002]
+    events, decoder = decode(EVT3, np.array(words, np.uint16))
+    assert events.t.tolist() == [4096 + 811, 4096 + 811, 4096 + 900]
+    assert decoder.report.repairs == {"backward_clamped": 1}
+
+
+def test_evt3_time_high_repeated_is_no_wrap_and_keeps_time_low() -> None:
+    words = [0x8001, 0x6010, 0x8001, 0x2000]
+    events, decoder = decode(EVT3, np.array(words, np.uint16))
+    assert events.t.tolist() == [4096 + 16]
+    assert decoder.report.time_wraps == 0
+
+
+def test_evt3_time_high_late_across_the_wrap_does_not_wrap_twice() -> None:
+    words = [0x8FFF, 0x2000, 0x8000, 0x2000, 0x8FFF, 0x2000, 0x8000, 0x2000]
+    events, decoder = decode(EVT3, np.array(words, np.uint16))
+    assert events.t.tolist() == [4095 << 12, 1 << 24, 1 << 24, 1 << 24]
+    assert decoder.report.time_wraps == 1
+
+
+def test_evt3_legal_words_without_events_are_skipped_and_counted() -> None:
+    # Trigger, CONTINUED_4, IMU, OTHERS, CONTINUED_12, padding; 0x1000 and 0x9000 are not defined.
+    words = [0x8000, 0xA101, 0x7001, 0xD000, 0xE000, 0xF000, 0x9999, 0x1000, 0x9000, 0x2001]
+    events, decoder = decode(EVT3, np.array(words, np.uint16))
+    assert reference.rows(events) == [(0, 1, 0, 0)]
+    assert (decoder.report.trigger_words, decoder.report.skipped_words, decoder.report.unknown_words) == (1, 5, 2)
+
+
+@pytest.mark.parametrize("encoding", [DAT, EVT2, EVT3], ids=lambda encoding: encoding.name)
+@given(data=st.binary(max_size=200), cuts=st.lists(st.integers(0, 200), max_size=6))
+def test_feed_cut_at_any_byte_gives_the_same_events(encoding: Encoding, data: bytes, cuts: list[int]) -> None:
+    whole, parts = Decoder(encoding, SIZE), Decoder(encoding, SIZE)
+    expected = reference.rows(whole.feed(data))
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    got = [row for start, stop in pairwise(edges) for row in reference.rows(parts.feed(data[start:stop]))]
+    assert got == expected
+    assert parts.report == whole.report
+
+
+@pytest.mark.parametrize(
+    ("encoding", "records", "message"),
+    [
+        (DAT, dat_array([(5, 0), (4, 0)]), "stamp steps back, at byte 108"),
+        (DAT, dat_array([(5, 0), (6, 0), (7, 40)]), "event lies outside the 40x20 sensor, at byte 116"),
+        (EVT2, np.array([0], np.uint32), "event comes before the first time word, at byte 100"),
+        (EVT3, np.array([0x8000, 0x1000], np.uint16), "word of unknown type, at byte 102"),
+    ],
+    ids=["backward", "outside", "before-time", "unknown"],
+)
+def test_strict_policy_names_the_byte_of_the_first_fault(
+    encoding: Encoding, records: NDArray[np.integer], message: str
+) -> None:
+    with pytest.raises(FormatError, match=f"^test: {message}$"):
+        decode(encoding, records, policy="strict")
+
+
+def test_strict_policy_counts_bytes_across_calls() -> None:
+    # Batches of 7 records: the step back in record 9 lies in the second call.
+    records = dat_array([(i, 0) for i in range(9)] + [(1, 0)])
+    with pytest.raises(FormatError, match="at byte 172"):
+        decode(DAT, records, policy="strict")
+
+
+@pytest.mark.parametrize("encoding", [DAT, EVT2, EVT3], ids=lambda encoding: encoding.name)
+def test_decoder_of_nothing_yields_nothing(encoding: Encoding) -> None:
+    decoder = Decoder(encoding, SIZE)
+    assert list(decoder.iter_events(np.empty(0, encoding.record_dtype), num_events=10)) == []
+    assert len(decoder.feed(b"")) == 0
+    assert decoder.report.to_dict() == dict.fromkeys(decoder.report.to_dict(), 0)
+
+
+def test_decode_into_refuses_what_the_kernel_cannot_take() -> None:
+    decoder = Decoder(EVT3, SIZE)
+    with pytest.raises(OptionError, match="records must be uint16"):
+        decoder.decode_into(np.zeros(3, np.uint32), Events.empty(20))
+    with pytest.raises(OptionError, match="out must hold at least 12 events, got 11"):
+        decoder.decode_into(np.zeros(3, np.uint16), Events.empty(11))
+    with pytest.raises(OptionError, match="policy must be one of repair, strict, trust"):
+        Decoder(EVT3, SIZE, policy="lenient")
