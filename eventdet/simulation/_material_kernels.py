@@ -2,7 +2,7 @@
 
 A material gets the point in metres (`u` along the surface, `v` above the ground), the pixels per metre there (`pu`,
 `pv`) and the row of the surface. Every edge is a ramp one pixel wide: the pixel's own box filter for a straight edge,
-so that moving edges give smooth light and not steps.
+so that moving edges give smooth light and not steps. The renderer cuts the two ends and the foot of a surface.
 
 Numba caches the renderer with these functions inside and does not see a change of this file: touch `_render_kernels`.
 """
@@ -140,8 +140,7 @@ def _tree(
 def _post(u: float, v: float, pu: float, pv: float, row: NDArray[np.float64]) -> tuple[float, float]:
     """Return a lamp post or bollard: a plain upright with a shaded side."""
     length = row[LENGTH]
-    cover = _box(min(u, length - u), row[HEIGHT] - v, pu, pv)
-    return cover, row[ALBEDO] * (0.6 + 0.8 * u / length)
+    return ramp((row[HEIGHT] - v) * pv), row[ALBEDO] * (0.6 + 0.8 * u / length)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -154,11 +153,11 @@ def _sign(u: float, v: float, pu: float, pv: float, row: NDArray[np.float64]) ->
     round_plate = row[TONE] > 0.5
     if round_plate:
         distance = math.sqrt((u - half) * (u - half) + (v - middle) * (v - middle))
-        plate = ramp((half - distance) * pu)
+        plate = ramp((0.95 * half - distance) * pu)
         border = ramp((0.78 * half - distance) * pu)
     else:
         reach = max(abs(u - half), abs(v - middle))
-        plate = ramp((half - reach) * pu)
+        plate = ramp((0.95 * half - reach) * pu)
         border = ramp((0.8 * half - reach) * pu)
     bar = border * _box(0.55 * half - abs(u - half), 0.16 * half - abs(v - middle), pu, pv)
     light = 0.25 + border * (row[ALBEDO] - 0.25)
@@ -199,7 +198,7 @@ def _car_side(
     shape = row[TONE]
     p_min = min(pu, pv)
     roof = _roof_line(min(1.0, max(0.0, p)), shape) * height
-    body = min(ramp(min(u, length - u) * pu), ramp((roof - v) * p_min) * ramp((v - 0.22) * pv))
+    body = ramp((roof - v) * p_min) * ramp((v - 0.22) * pv)
     reflection = noise(tile, u * 0.8 + row[SWING], v * 3.0 + row[SEED]) - 0.5
     light = row[ALBEDO] * (0.72 + 0.4 * v / height) * (1.0 + 0.7 * reflection)
     light += 0.05 * (1.0 + reflection)
@@ -342,7 +341,7 @@ def _crate(
     height = row[HEIGHT]
     floor = 0.28 * height if height > 2.0 else 0.05
     radius = 0.45 if length > 3.0 else 0.25
-    cover = ramp(min(u, length - u) * pu) * ramp(min(height - v, v - floor) * pv)
+    cover = ramp(min(height - v, v - floor) * pv)
     pitch = 0.3 + 0.6 * row[TONE]
     inside = u - math.floor(u / pitch) * pitch
     rib = ramp((0.03 - abs(inside - 0.5 * pitch)) * pu) * contrast(0.5 * pitch * pu)

@@ -42,7 +42,9 @@ class _Wave:
     terms: NDArray[np.float64]
 
     def at(self, t_s: float) -> float:
-        return float((self.terms[:, 0] * sine(self.terms[:, 1] * t_s + self.terms[:, 2])).sum())
+        # Summed one by one: the order in which NumPy adds depends on the machine.
+        parts: list[float] = (self.terms[:, 0] * sine(self.terms[:, 1] * t_s + self.terms[:, 2])).tolist()
+        return sum(parts)
 
     @classmethod
     def drawn(cls, draw: Draws, strengths: tuple[tuple[float, float], ...]) -> "_Wave":

@@ -74,8 +74,8 @@ class SensorModel:
         draw = Draws(seed, "sensor model")
         return replace(
             self,
-            threshold_on=self.threshold_on * draw.octaves(0.72, 0.9),
-            threshold_off=self.threshold_off * draw.octaves(0.72, 0.9),
+            threshold_on=self.threshold_on * draw.octaves(0.8, 0.75),
+            threshold_off=self.threshold_off * draw.octaves(0.8, 0.75),
             threshold_spread=draw.uniform(0.02, 0.05),
             cutoff_hz=self.cutoff_hz * draw.octaves(0.5, 2.5),
             leak_hz=self.leak_hz * draw.uniform(0.0, 2.5),

@@ -149,10 +149,12 @@ def populate(plan: StreetPlan, draw: Draws) -> Objects:
     Objects
         Houses, greenery, street furniture, parked and moving cars, walkers and unlabelled vehicles.
     """
-    made = [*_houses(plan, draw), *_furniture(plan, draw), *_parked(plan, draw), *_flowing(plan, draw)]
-    if draw.chance(0.8):
+    made = [*_houses(plan, draw), *_furniture(plan, draw)]
+    # Some roads are empty, as in Gen1: a detector must also learn to say nothing.
+    if draw.chance(0.85):
+        made += [*_parked(plan, draw), *_flowing(plan, draw), *_crossing_cars(plan, draw)]
+    if draw.chance(0.75):
         made += [*_strollers(plan, draw), *_crossing_walkers(plan, draw)]
-    made += _crossing_cars(plan, draw)
     for item in made:
         item.seed = 256.0 * draw.uniform()
     columns = ([float(getattr(item, field.name)) for item in made] for field in fields(Objects))
@@ -222,9 +224,9 @@ def _vehicle(draw: Draws, *, x: float, z: float, oncoming: float = 0.0, **motion
 def _parked(plan: StreetPlan, draw: Draws) -> list[_Object]:
     made = []
     for side, kerb in ((-1, plan.left_m), (1, plan.right_m)):
-        if abs(kerb) < (2.0 if side > 0 else 5.6) + 1.5 or draw.chance(0.25):
+        if abs(kerb) < (2.0 if side > 0 else 5.6) + 1.5 or draw.chance(0.3):
             continue
-        gap = draw.octaves(1.0, 5.0)
+        gap = draw.octaves(1.5, 5.0)
         z = _BEHIND_M
         while z < plan.travel_m + _AHEAD_M:
             z += 5.6 + gap * draw.uniform(0.0, 2.0)
@@ -257,7 +259,7 @@ def _walker(draw: Draws, *, x: float, z: float, **motion: float) -> _Object:
 
 def _strollers(plan: StreetPlan, draw: Draws) -> list[_Object]:
     made = []
-    gap = draw.octaves(3.0, 3.5)
+    gap = draw.octaves(3.5, 3.5)
     for side, kerb in ((-1, plan.left_m), (1, plan.right_m)):
         z = draw.uniform(3.0, 15.0)
         while z < plan.travel_m + _AHEAD_M:
