@@ -1,4 +1,4 @@
-"""``eventdet doctor``: does this machine have what eventdet needs, and does the whole path work on it?"""
+"""``eventdet doctor``: whether this machine has what eventdet needs, and the whole path works on it."""
 
 import os
 import platform

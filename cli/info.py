@@ -1,5 +1,6 @@
 """``eventdet info``: what a recording holds, and what was repaired on reading it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from ._options import Json, Policy, RecordingPath, SensorSizeText, parse_sensor_size
 
 if TYPE_CHECKING:
-    from eventdet.formats import RecordingInfo
+    from eventdet.formats.inspect import RecordingInfo
 
 __all__ = ["command"]
 
@@ -16,7 +17,7 @@ def command(
     file: RecordingPath, sensor_size: SensorSizeText = None, policy: Policy = "repair", json: Json = False
 ) -> None:
     """Show format, geometry, rates, repairs and labels of a recording."""
-    from eventdet.formats import inspect_recording
+    from eventdet.formats.inspect import inspect_recording
 
     info = inspect_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
     if json:
@@ -28,20 +29,26 @@ def command(
 
 
 def _table(info: "RecordingInfo") -> str:
+    from eventdet.boxes import GEN1_CLASSES
+
+    counts = info.counts
+    repairs = ", ".join(f"{name} {count:,}" for name, count in info.repairs.items())
     rows = [
-        ("file", str(info.path)),
+        ("file", info.path),
         ("format", info.format),
-        ("sensor", str(info.sensor_size)),
+        ("data", "synthetic" if info.synthetic else "recorded"),
+        ("sensor", f"{info.width}x{info.height}"),
         ("events", f"{info.num_events:,}"),
-        ("time", f"{info.t_first_us:,} .. {info.t_last_us:,} us"),
+        ("first event", f"{info.t_first_us:,} us"),
         ("duration", f"{info.duration_us / 1000:,.3f} ms"),
-        ("rate", f"{info.mean_rate_mevs:.3f} Mev/s mean, {info.peak_rate_mevs:.3f} Mev/s peak (10 ms)"),
+        ("rate", f"{info.mean_rate_mev_s:.3f} Mev/s mean, {info.peak_rate_mev_s:.3f} Mev/s in the fullest 10 ms"),
         ("ON share", f"{info.on_share:.3f}"),
-        ("monotonic", "yes" if info.is_monotonic else f"no: {info.report.backward_clamped:,} steps back"),
-        ("out of range", f"{info.report.out_of_range_dropped:,}"),
+        ("monotonic", "yes" if info.is_monotonic else f"no, {counts['backward_clamped']:,} steps back"),
+        ("out of range", f"{counts['out_of_range_dropped']:,}"),
+        ("repaired", repairs or "nothing"),
     ]
-    repairs = ", ".join(f"{name} {count:,}" for name, count in info.report.repairs.items())
-    rows.append(("repaired", repairs or "nothing"))
-    if info.labels_per_class is not None:
-        rows.append(("labels", ", ".join(f"{name} {count:,}" for name, count in info.labels_per_class.items()) or "0"))
+    if info.labels_path is not None:
+        names = {str(class_id): name for class_id, name in enumerate(GEN1_CLASSES)}
+        labels = ", ".join(f"{names.get(str(key), f'class {key}')} {count:,}" for key, count in info.labels.items())
+        rows.append(("labels", f"{labels or 'none'} in {Path(info.labels_path).name}"))
     return "\n".join(f"{name:<13} {value}" for name, value in rows)

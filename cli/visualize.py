@@ -30,25 +30,33 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Draw a recording, with boxes if given, to a video or pictures."""
+    from eventdet.boxes import GEN1_CLASSES
     from eventdet.drawing import Style
     from eventdet.formats import open_recording, read_boxes
-    from eventdet.sinks import read_detections, visualize
+    from eventdet.sinks import Clip, read_detections, visualize
     from eventdet.units import parse_duration_us
 
     recording = open_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
+    header, detections = (None, None) if boxes is None else read_detections(boxes)
+    clip = Clip(
+        window_us=parse_duration_us(window, name="--window"),
+        fps=fps,
+        slow=slow,
+        start_us=start_us,
+        stop_us=stop_us,
+        hold_boxes_us=None if header is None else header.stride_us,
+        class_names=GEN1_CLASSES if header is None else header.class_names,
+        synthetic=recording.synthetic,
+    )
     with progress_bar("visualize", 1.0, unit="", quiet=quiet) as advance:
         summary = visualize(
             recording,
             output,
-            boxes=None if boxes is None else read_detections(boxes)[1],
+            boxes=detections,
             labels=None if labels is None else read_boxes(labels),
-            window_us=parse_duration_us(window, name="--window"),
-            fps=fps,
-            slow=slow,
+            clip=clip,
             style=Style(palette=palette, scale=scale),
-            start_us=start_us,
-            stop_us=stop_us,
             on_progress=advance,
         )
     if not quiet:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .formats import Recording, open_recording, read_boxes, write_boxes
     from .geometry import GEN1, SensorSize
     from .report import ReadReport
+    from .sources import open_source
     from .units import parse_duration_us
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ _HOMES = {
     "Recording": "formats",
     "SensorSize": "geometry",
     "open_recording": "formats",
+    "open_source": "sources",
     "parse_duration_us": "units",
     "read_boxes": "formats",
     "write_boxes": "formats",
@@ -67,6 +69,7 @@ __all__ = [
     "SensorSize",
     "__version__",
     "open_recording",
+    "open_source",
     "parse_duration_us",
     "read_boxes",
     "write_boxes",

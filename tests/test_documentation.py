@@ -41,10 +41,10 @@ def _environment() -> dict[str, str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_of_a_page_succeed_in_order(page: Path, tmp_path: Path) -> None:
-    # Scripts are named from the project's root, as a reader in a clone would.
-    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     for command in _commands(page):
-        done = subprocess.run(command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False)
+        # Scripts are named from the project's root, as a reader in a clone would; the rest runs anywhere.
+        folder = ROOT if command[-1].startswith("scripts/") else tmp_path
+        done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{page.name}: {command[-1]}\n{done.stdout}\n{done.stderr}"
 
 

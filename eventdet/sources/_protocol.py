@@ -37,6 +37,6 @@ class EventSource(Protocol):
         """Stamp of the last event, microseconds."""
 
     def windows(
-        self, length_us: int, stride_us: int | None = None, *, start_us: int | None = None, stop_us: int | None = None
+        self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
     ) -> Iterator[Window]:
         """Yield windows in order, empty ones too."""

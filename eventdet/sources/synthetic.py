@@ -5,7 +5,7 @@ from functools import cached_property
 
 from eventdet.boxes import Boxes
 from eventdet.events import Events
-from eventdet.formats import Window, cut_windows
+from eventdet.formats import Window, WindowGrid, cut_windows
 from eventdet.geometry import SensorSize
 from eventdet.simulation import SimulatedRecording, simulate
 
@@ -68,7 +68,8 @@ class SyntheticSource:
         return int(self.events.t[-1]) if len(self.events) else 0
 
     def windows(
-        self, length_us: int, stride_us: int | None = None, *, start_us: int | None = None, stop_us: int | None = None
+        self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
     ) -> Iterator[Window]:
         """Yield windows in order, empty ones too."""
-        return cut_windows(self.events, length_us, stride_us, start_us=start_us, stop_us=stop_us)
+        grid = WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us)
+        return cut_windows([self.events], grid)

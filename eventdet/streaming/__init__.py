@@ -1,5 +1,7 @@
 """The streaming loop: windows of events in, detections out, with the latency of each stage."""
 
-from .loop import Streamer, StreamOptions, StreamSummary
+from .latency import LatencySummary
+from .loop import Streamer, StreamOptions
+from .summary import StreamSummary
 
-__all__ = ["StreamOptions", "StreamSummary", "Streamer"]
+__all__ = ["LatencySummary", "StreamOptions", "StreamSummary", "Streamer"]

@@ -24,10 +24,10 @@ from eventdet.sinks import StreamHeader, WindowResult
 from eventdet.sources import EventSource
 from eventdet.units import format_duration
 
-from .latency import LatencyLog, LatencySummary
 from .pace import Pacer
+from .summary import RunTally, StreamSummary
 
-__all__ = ["STATES", "StreamOptions", "StreamSummary", "Streamer"]
+__all__ = ["STATES", "StreamOptions", "Streamer"]
 
 _POLARITIES = 2
 
@@ -89,40 +89,6 @@ class StreamOptions:
             raise OptionError(f"pace must be > 0, got {self.pace}")
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSummary:
-    """What a run did."""
-
-    num_windows: int
-    """Windows delivered, empty ones too."""
-
-    num_events: int
-    """Events in them."""
-
-    num_boxes: int
-    """Detections."""
-
-    events_cut: int
-    """Events that the fit cut away."""
-
-    recorded_s: float
-    """Recorded time covered, seconds."""
-
-    wall_s: float
-    """Wall time taken, seconds."""
-
-    notes: tuple[str, ...]
-    """What the user should know about this run."""
-
-    latency_ms: dict[str, LatencySummary]
-    """Percentiles by stage, milliseconds."""
-
-    @property
-    def speed(self) -> float:
-        """Recorded seconds per wall second."""
-        return self.recorded_s / self.wall_s if self.wall_s > 0 else float("inf")
-
-
 class Streamer:
     """Iterates over the results of one recording; closing the iteration early leaves nothing behind.
 
@@ -157,10 +123,7 @@ class Streamer:
         self._window_us = options.window_us or config.window_us
         self._stride_us = options.stride_us or self._window_us
         self._reset_steps = options.reset_steps or config.readout_steps
-        self._log = LatencyLog()
-        self._num_windows = self._num_events = self._num_boxes = self._events_cut = 0
-        self._wall_ns = 0
-        self._stop_us = self.start_us
+        self._tally = RunTally(self.start_us, begin_ns=0)
 
     @classmethod
     def from_model(
@@ -218,7 +181,7 @@ class Streamer:
         self._detector.reset()
         buffer = np.zeros((1, _POLARITIES, *self._detector.config.input_size), np.uint8)
         pacer = Pacer(self._options.pace)
-        begin = time.perf_counter_ns()
+        tally = self._tally = RunTally(self.start_us, begin_ns=time.perf_counter_ns())
         windows = self._source.windows(
             self._window_us, self._stride_us, start_us=self.start_us, stop_us=self._options.stop_us
         )
@@ -230,13 +193,11 @@ class Streamer:
             read = time.perf_counter_ns()
             available = pacer.wait_until(window.t1_us, start_us=self.start_us)
             result = self._detect(window, buffer, read_ns=read - asked, available_ns=available)
-            self._count(result, window)
-            self._wall_ns = time.perf_counter_ns() - begin
+            cut = self._pixels.count_cut(window.events.x, window.events.y)
+            tally.add(result, events_cut=cut, now_ns=time.perf_counter_ns())
             yield result
 
-    def _detect(
-        self, window: Window, buffer: NDArray[np.uint8], *, read_ns: int, available_ns: int
-    ) -> WindowResult:
+    def _detect(self, window: Window, buffer: NDArray[np.uint8], *, read_ns: int, available_ns: int) -> WindowResult:
         reset = self._options.state == "reset" and window.seq % self._reset_steps == 0
         if reset:
             self._detector.reset()
@@ -278,26 +239,9 @@ class Streamer:
         )[0]
         return replace(boxes, xyxy=self._pixels.to_sensor(boxes.xyxy)).clipped(self._source.sensor_size)
 
-    def _count(self, result: WindowResult) -> None:
-        self._num_windows += 1
-        self._num_events += result.num_events
-        self._num_boxes += len(result.boxes)
-        self._events_cut += self._pixels.count_cut(window.events.x, window.events.y)
-        self._stop_us = result.t_us
-        self._log.add(result.latency_ms)
-
     def summary(self) -> StreamSummary:
         """Return what the latest iteration did, up to the last result it handed out."""
-        return StreamSummary(
-            num_windows=self._num_windows,
-            num_events=self._num_events,
-            num_boxes=self._num_boxes,
-            events_cut=self._events_cut,
-            recorded_s=(self._stop_us - self.start_us) / 1e6,
-            wall_s=self._wall_ns / 1e9,
-            notes=self._notes(),
-            latency_ms=self._log.summary(),
-        )
+        return self._tally.summary(self._notes())
 
     def _notes(self) -> tuple[str, ...]:
         trained_us = self._detector.config.window_us

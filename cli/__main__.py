@@ -1,0 +1,5 @@
+"""Lets ``python -m eventdet.cli`` run the command line."""
+
+from .main import main
+
+main()

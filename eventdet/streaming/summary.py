@@ -1,0 +1,86 @@
+"""What a run did: counted while it runs, summed up when asked."""
+
+from dataclasses import dataclass, field
+
+from eventdet.sinks import WindowResult
+
+from .latency import LatencyLog, LatencySummary
+
+__all__ = ["RunTally", "StreamSummary"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSummary:
+    """What a run did."""
+
+    num_windows: int
+    """Windows delivered, empty ones too."""
+
+    num_events: int
+    """Events in them; where windows overlap, an event counts in each."""
+
+    num_boxes: int
+    """Detections."""
+
+    events_cut: int
+    """Events that the fit cut away."""
+
+    recorded_s: float
+    """Recorded time covered, seconds."""
+
+    wall_s: float
+    """Wall time from the start to the last result, seconds."""
+
+    notes: tuple[str, ...]
+    """What the user should know about this run."""
+
+    latency_ms: dict[str, LatencySummary]
+    """Percentiles by stage, milliseconds."""
+
+    @property
+    def speed(self) -> float:
+        """Recorded seconds per wall second."""
+        return self.recorded_s / self.wall_s if self.wall_s > 0 else float("inf")
+
+
+@dataclass(slots=True)
+class RunTally:
+    """Counts of one run, from its first window on."""
+
+    start_us: int
+    """Start of the first window, microseconds."""
+
+    begin_ns: int
+    """Wall clock at the start, nanoseconds."""
+
+    num_windows: int = 0
+    num_events: int = 0
+    num_boxes: int = 0
+    events_cut: int = 0
+    stop_us: int | None = None
+    end_ns: int = 0
+    latency: LatencyLog = field(default_factory=LatencyLog)
+
+    def add(self, result: WindowResult, *, events_cut: int, now_ns: int) -> None:
+        """Count one result."""
+        self.num_windows += 1
+        self.num_events += result.num_events
+        self.num_boxes += len(result.boxes)
+        self.events_cut += events_cut
+        self.stop_us = result.t_us
+        self.end_ns = now_ns
+        self.latency.add(result.latency_ms)
+
+    def summary(self, notes: tuple[str, ...]) -> StreamSummary:
+        """Return the counts so far."""
+        ran = self.stop_us is not None
+        return StreamSummary(
+            num_windows=self.num_windows,
+            num_events=self.num_events,
+            num_boxes=self.num_boxes,
+            events_cut=self.events_cut,
+            recorded_s=(self.stop_us - self.start_us) / 1e6 if self.stop_us is not None else 0.0,
+            wall_s=(self.end_ns - self.begin_ns) / 1e9 if ran else 0.0,
+            notes=notes,
+            latency_ms=self.latency.summary(),
+        )
