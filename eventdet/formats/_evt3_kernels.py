@@ -159,8 +159,8 @@ def encode_evt3(
 ) -> int:  # fmt: skip
     """Encode events; return the number of words written.
 
-    `state` holds the last stamp and row, both -1 at the start; `words` has room for four words an event and one for
-    every 2**11 steps of TIME_HIGH.
+    `state` holds the last stamp and row, both -1 at the start; `words` has room for four words an event, four
+    more, and one for every 2**9 steps of TIME_HIGH.
     """
     stamp, row = state[0], state[1]
     written = 0
@@ -201,10 +201,11 @@ def encode_evt3(
 def _encode_time(stamp: np.int64, last_stamp: np.int64, words: NDArray[np.uint16], written: int) -> int:
     high = stamp >> _LOW_BITS
     if last_stamp < 0 or high != last_stamp >> _LOW_BITS:
-        # Across a long silence, steps of half the range keep every overflow visible.
+        # Some readers see an overflow only between 4095 and 0, and none sees two in one step.
         passed = max(last_stamp, np.int64(0)) >> _LOW_BITS
-        while high - passed > _HALF:
-            passed += _HALF
+        while passed >> 12 < high >> 12 or high - passed > _HALF:
+            end = passed | (_HIGH_RANGE - 1)
+            passed = passed + 1 if passed == end else min(passed + _HALF, end)
             words[written] = _TIME_HIGH << 12 | passed & 0xFFF
             written += 1
         words[written] = _TIME_HIGH << 12 | high & 0xFFF

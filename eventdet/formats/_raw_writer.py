@@ -17,7 +17,7 @@ from ._raw_header import write_raw_header
 __all__ = ["RawLayout", "write_raw"]
 
 _LARGEST_GAP_US = 1 << 44
-"""Half a year: EVT3 would fill a longer silence with more than 4 MB of time words."""
+"""Half a year: EVT3 would fill a longer silence with more than 6 MB of time words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RawLayout:
     """Words that one event takes at most."""
 
     filler_us: int
-    """Silence in microseconds that takes one more time word, about half the period of TIME_HIGH."""
+    """Time in microseconds that takes at most one more time word, beyond four for the whole batch."""
 
 
 def write_raw(
@@ -64,6 +64,6 @@ def write_raw(
                     f"events.t must not pass {_LARGEST_GAP_US} us within a batch, got {passed} us",
                     hint="write DAT, or subtract the first stamp",
                 )
-            words = np.empty(layout.words_per_event * len(batch) + passed // layout.filler_us + 1, layout.word_dtype)
+            words = np.empty(layout.words_per_event * len(batch) + passed // layout.filler_us + 4, layout.word_dtype)
             file.write(words[: layout.encode(*batch, state, words)].data)
             last = int(batch.t[-1])

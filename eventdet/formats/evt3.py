@@ -68,8 +68,8 @@ def write_evt3(
     path : str or Path
         File to write; it appears when complete.
     events : Events or iterable of Events
-        One batch or consecutive batches, in time order. The stamps count from zero: every 8.4 s of silence before an
-        event cost one word.
+        One batch or consecutive batches, in time order. The stamps count from zero: every 16.8 s of silence, before
+        the first event too, cost three words.
     sensor_size : SensorSize
         At most 2048 on both sides.
     date : str
@@ -85,5 +85,5 @@ def write_evt3(
     from ._evt3_kernels import encode_evt3
 
     # Four words an event at most: TIME_HIGH, TIME_LOW, ADDR_Y and its own.
-    layout = RawLayout("3.0", EVT3.record_dtype, encode_evt3, words_per_event=4, filler_us=1 << 23)
+    layout = RawLayout("3.0", EVT3.record_dtype, encode_evt3, words_per_event=4, filler_us=1 << 21)
     write_raw(Path(path), events, sensor_size, layout=layout, date=date)

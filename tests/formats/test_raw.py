@@ -90,7 +90,7 @@ def test_encode_evt2_of_two_events_gives_the_words_of_the_specification() -> Non
     # t = 64 + 5 and 64 + 6: one TIME_HIGH of 1, then ON at (3, 2) and OFF at (4, 2).
     words = np.zeros(8, np.uint32)
     events = Events.from_columns(t=[69, 70], x=[3, 4], y=[2, 2], p=[1, 0])
-    count = encode_evt2(*events, np.full(2, -1, np.int64), words)
+    count = encode_evt2(events.t, events.x, events.y, events.p, np.full(2, -1, np.int64), words)
     assert words[:count].tolist() == [
         0x8 << 28 | 1,
         0x1 << 28 | 5 << 22 | 3 << 11 | 2,
@@ -103,7 +103,7 @@ def test_encode_evt3_writes_five_neighbours_as_one_vector() -> None:
     words = np.zeros(40, np.uint16)
     x = [32, 33, 45, 56, 63, 70]
     events = Events.from_columns(t=[4103] * 6, x=x, y=[9] * 6, p=[1] * 6)
-    count = encode_evt3(*events, np.full(2, -1, np.int64), words)
+    count = encode_evt3(events.t, events.x, events.y, events.p, np.full(2, -1, np.int64), words)
     assert words[:count].tolist() == [
         0x8001, 0x6007, 0x0009, 0x3800 | 32, 0x4003, 0x4002, 0x5081, 0x2800 | 70,
     ]  # fmt: skip
@@ -122,7 +122,7 @@ def test_encoders_and_decoders_are_inverse(listed: list[tuple[int, int, int, int
     events = Events(*columns)
     for encoding, encode in ((EVT2, encode_evt2), (EVT3, encode_evt3)):
         words = np.zeros(4 * len(events) + 1, encoding.record_dtype)
-        count = encode(*events, np.full(2, -1, np.int64), words)
+        count = encode(events.t, events.x, events.y, events.p, np.full(2, -1, np.int64), words)
         decoder = Decoder(encoding, VGA, policy="strict")
         assert rows(decoder.feed(words[:count].tobytes())) == rows(events)
 
