@@ -197,7 +197,6 @@ class Representation:
             When the window is empty or longer than 2**48 us, or an array has another shape or dtype.
         """
         _check_window(t0_us, t1_us)
-        _check_pixel_map(pixel_map)
         shape = self.shape(pixel_map.target)
         if out.shape != shape or out.dtype != self.dtype or not (out.flags.c_contiguous and out.flags.writeable):
             raise OptionError(
@@ -235,13 +234,6 @@ def _check_window(t0_us: int, t1_us: int) -> None:
         raise OptionError(f"window must be (t0, t1) with t0 < t1 <= t0 + 2**48 us, got ({t0_us}, {t1_us})")
 
 
-def _check_pixel_map(pixel_map: PixelMap) -> None:
-    # The kernels skip the tables of an identity map, so their length must be that of the sensor.
-    tables = (len(pixel_map.rows), len(pixel_map.columns))
-    if tables != tuple(pixel_map.sensor):
-        raise OptionError(f"pixel_map must have tables of {tuple(pixel_map.sensor)} entries, got {tables}")
-
-
 def _check_words(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
     if words.dtype != np.uint32 or words.ndim != 2 or words.shape[1] != 2:
         raise OptionError(f"DAT records must be uint32 of shape (n, 2), got {words.dtype} {words.shape}")
@@ -254,7 +246,7 @@ def _fill_histogram(
     from ._kernels import histogram_from_columns, histogram_from_words
 
     counts = cast(NDArray[np.uint8], out)
-    place = (pixel_map.columns, pixel_map.rows, pixel_map.is_identity, counts)
+    place = (pixel_map.columns, pixel_map.rows, counts)
     if isinstance(events, Events):
         return int(histogram_from_columns(events.t, events.x, events.y, events.p, t0_us, t1_us, *place))
     words = _check_words(events)
@@ -265,7 +257,7 @@ def _fill_voxels(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pi
     from ._kernels import voxels_from_columns, voxels_from_words
 
     sums = cast(NDArray[np.float32], out)
-    place = (pixel_map.columns, pixel_map.rows, pixel_map.is_identity, sums)
+    place = (pixel_map.columns, pixel_map.rows, sums)
     if isinstance(events, Events):
         return int(voxels_from_columns(events.t, events.x, events.y, events.p, t0_us, t1_us, *place))
     words = _check_words(events)
