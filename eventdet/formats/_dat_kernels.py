@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._fault_kernels import count_fault
+from ._fault_kernels import count_faults
 from ._state import BACKWARD, CLOCK, OUT_OF_RANGE, WRAPS
 
 __all__ = ["bisect_dat", "decode_dat", "scan_dat", "unwrap_dat"]
@@ -102,11 +102,11 @@ def _repair(
         row = (record >> 46) & 0x3FFF
         if column >= width or row >= height:
             # The whole record is suspect: its stamp must not move the clock either.
-            count_fault(state, OUT_OF_RANGE, start + i)
+            count_faults(state, OUT_OF_RANGE, start + i, 1)
             continue
         stamp = unwrap_dat(record & _LOW, clock)
         if stamp < clock:
-            count_fault(state, BACKWARD, start + i)
+            count_faults(state, BACKWARD, start + i, 1)
             stamp = clock
         if stamp - (stamp & _LOW) != clock - (clock & _LOW):
             state[WRAPS] += 1

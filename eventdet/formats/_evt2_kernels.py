@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._fault_kernels import count_fault
+from ._fault_kernels import count_faults
 from ._state import (
     BACKWARD,
     BEFORE_TIME,
@@ -47,34 +47,27 @@ def decode_evt2(
     for i in range(limit):
         word = np.int64(words[i])
         kind = word >> 28
-        if kind <= _CD_ON:
-            column = (word >> 11) & 0x7FF
-            row = word & 0x7FF
-            if high < 0:
-                count_fault(state, BEFORE_TIME, i)
-                continue
-            if column >= width or row >= height:
-                count_fault(state, OUT_OF_RANGE, i)
-                continue
-            stamp = base + ((word >> 22) & 0x3F)
-            if stamp < clock:
-                count_fault(state, BACKWARD, i)
-            else:
-                clock = stamp
-            t[written] = clock
-            x[written] = column
-            y[written] = row
-            p[written] = kind
-            written += 1
-        elif kind == _TIME_HIGH:
+        if kind == _TIME_HIGH:
             high = _advance_high(word & (_HIGH_RANGE - 1), state)
             base = state[EPOCH] + (high << _LOW_BITS)
-        elif kind == _EXT_TRIGGER:
-            state[TRIGGERS] += 1
-        elif kind >= _IMU:
-            state[SKIPPED] += 1
-        else:
-            count_fault(state, UNKNOWN, i)
+            continue
+        if kind > _CD_ON:
+            _count_other(state, kind, i)
+            continue
+        column = (word >> 11) & 0x7FF
+        row = word & 0x7FF
+        if high < 0 or column >= width or row >= height:
+            count_faults(state, OUT_OF_RANGE if high >= 0 else BEFORE_TIME, i, 1)
+            continue
+        stamp = base + ((word >> 22) & 0x3F)
+        if stamp < clock:
+            count_faults(state, BACKWARD, i, 1)
+        clock = max(clock, stamp)
+        t[written] = clock
+        x[written] = column
+        y[written] = row
+        p[written] = kind
+        written += 1
     state[CLOCK] = clock
     return limit, written
 
@@ -90,6 +83,16 @@ def _advance_high(high: np.int64, state: NDArray[np.int64]) -> np.int64:
         state[WRAPS] -= 1
     state[HIGH] = high
     return high
+
+
+@njit(cache=True, nogil=True)
+def _count_other(state: NDArray[np.int64], kind: np.int64, record: int) -> None:
+    if kind == _EXT_TRIGGER:
+        state[TRIGGERS] += 1
+    elif kind >= _IMU:
+        state[SKIPPED] += 1
+    else:
+        count_faults(state, UNKNOWN, record, 1)
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._fault_kernels import count_fault
+from ._fault_kernels import count_faults
 from ._state import (
     BACKWARD,
     BASE_X,
@@ -49,6 +49,9 @@ _HALF = _HIGH_RANGE >> 1
 _LATE = _HIGH_RANGE - 16
 """A jump forward by nearly the whole range right after an overflow is a word from before it, up to 65 ms late."""
 
+_VECTOR_BITS = 12
+"""Pixels of a VECT_12 word, the most that one word holds."""
+
 _VECTOR_PIXELS = 32
 _VECTOR_MIN_EVENTS = 5
 """Four words hold a block of 32 pixels, as sensors send it: 12 + 12 + 8; below five events single words are shorter."""
@@ -63,29 +66,24 @@ def decode_evt3(
 
     It stops before a word that might not fit: the columns hold at least 12 events.
     """
-    clock = state[CLOCK]
-    stamp = state[STAMP]
-    row = state[Y]
-    base = state[BASE_X]
-    polarity = state[POLARITY]
-    timed = state[HIGH] >= 0
-    capacity = len(t) - 11
+    clock, stamp, timed = state[CLOCK], state[STAMP], state[HIGH] >= 0
+    row, base, polarity = state[Y], state[BASE_X], state[POLARITY]
     written = 0
     i = 0
-    while i < len(words) and written < capacity:
+    while i < len(words) and written + _VECTOR_BITS <= len(t):
         word = np.int64(words[i])
         kind = word >> 12
-        bits = np.int64(0)
+        bits = column = np.int64(0)
         if kind == _ADDR_X:
             base, polarity, bits = word & 0x7FF, (word >> 11) & 1, np.int64(1)
+            column = base
         elif kind == _VECT_12:
-            bits = word & 0xFFF
+            column, bits, base = base, word & 0xFFF, base + 12
         elif kind == _VECT_8:
-            bits = word & 0xFF
+            column, bits, base = base, word & 0xFF, base + 8
         elif kind == _TIME_LOW:
             stamp = (stamp & ~0xFFF) | (word & 0xFFF)
-            if timed:
-                clock = max(clock, stamp)
+            clock = max(clock, stamp) if timed else clock
         elif kind == _ADDR_Y:
             row = word & 0x7FF
         elif kind == _VECT_BASE_X:
@@ -96,34 +94,39 @@ def decode_evt3(
             timed = True
         else:
             _count_other(state, word, i)
-        column = base
-        while bits:
-            if bits & 1:
-                if not timed:
-                    count_fault(state, BEFORE_TIME, i)
-                elif column >= width or row >= height:
-                    count_fault(state, OUT_OF_RANGE, i)
-                else:
-                    if stamp < clock:
-                        count_fault(state, BACKWARD, i)
-                    t[written] = clock
-                    x[written] = column
-                    y[written] = row
-                    p[written] = polarity
+        if bits:
+            seen = _visible(bits, width - column) if timed and row < height else np.int64(0)
+            if seen != bits:
+                count_faults(state, OUT_OF_RANGE if timed else BEFORE_TIME, i, _num_bits(bits ^ seen))
+            if seen and stamp < clock:
+                count_faults(state, BACKWARD, i, _num_bits(seen))
+            while seen:
+                if seen & 1:
+                    t[written], x[written], y[written], p[written] = clock, column, row, polarity
                     written += 1
-            bits >>= 1
-            column += 1
-        if kind == _VECT_12:
-            base += 12
-        elif kind == _VECT_8:
-            base += 8
+                seen >>= 1
+                column += 1
         i += 1
-    state[CLOCK] = clock
-    state[STAMP] = stamp
-    state[Y] = row
-    state[BASE_X] = base
-    state[POLARITY] = polarity
+    state[CLOCK], state[STAMP] = clock, stamp
+    state[Y], state[BASE_X], state[POLARITY] = row, base, polarity
     return i, written
+
+
+@njit(cache=True, nogil=True)
+def _visible(bits: np.int64, columns: np.int64) -> np.int64:
+    """Return the bits of a vector that lie in the first `columns` columns after its base."""
+    if columns >= _VECTOR_BITS:
+        return bits
+    return np.int64(bits & ((1 << max(columns, 0)) - 1))
+
+
+@njit(cache=True, nogil=True)
+def _num_bits(bits: np.int64) -> int:
+    number = 0
+    while bits:
+        bits &= bits - 1
+        number += 1
+    return number
 
 
 @njit(cache=True, nogil=True)
@@ -149,7 +152,7 @@ def _count_other(state: NDArray[np.int64], word: np.int64, record: int) -> None:
     elif kind == _CONTINUED_4 or kind >= _IMU or word == _PADDING_WORD:
         state[SKIPPED] += 1
     else:
-        count_fault(state, UNKNOWN, record)
+        count_faults(state, UNKNOWN, record, 1)
 
 
 @njit(cache=True, nogil=True)

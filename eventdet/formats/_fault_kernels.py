@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 
 from ._state import FAULT_KIND, FAULT_RECORD
 
-__all__ = ["count_fault"]
+__all__ = ["count_faults"]
 
 
 @njit(cache=True, nogil=True)
-def count_fault(state: NDArray[np.int64], kind: int, record: int) -> None:
-    """Count a repair of a kind, and keep the record where the first one of this call happened."""
-    state[kind] += 1
+def count_faults(state: NDArray[np.int64], kind: int, record: int, number: int) -> None:
+    """Count repairs of a kind, and keep the record where the first one of this call happened."""
+    state[kind] += number
     if state[FAULT_RECORD] < 0:
         state[FAULT_RECORD] = record
         state[FAULT_KIND] = kind
