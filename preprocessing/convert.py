@@ -6,13 +6,13 @@ the same bytes with the same options is left alone, so an interrupted conversion
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eventdet import __version__
 from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
 from eventdet.formats import Recording, WindowGrid, cut_windows, open_recording, read_boxes
@@ -146,7 +146,7 @@ def _convert_if_needed(
             "params": options.to_dict(),
             "source_format": recording.format,
             "report": recording.report.to_dict(),
-            "eventdet_version": __version__,
+            "eventdet_version": version("eventdet"),
         }
         writer.publish(attributes)
     return True, attributes
