@@ -86,9 +86,15 @@ def load_checkpoint(path: Path, detector: Detector, optimizer: torch.optim.Optim
             f"{path}: checkpoint of another detector than {detector.config.name}", hint="choose another path"
         )
     detector.load_state_dict(groups["detector"])
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in groups["optimizer"].items():
         index, _, moment = name.partition("/")
-        moments.setdefault(int(index), {})[moment] = value
+        moments.setdefault(int(index), {})[moment] = _laid_out_as(weights[int(index)], value)
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     return int(metadata["step"]), groups["average"]
+
+
+def _laid_out_as(weight: Tensor, value: Tensor) -> Tensor:
+    # Fused optimisers walk the memory of a weight and of its moments side by side.
+    return torch.empty_like(weight, dtype=value.dtype).copy_(value) if value.shape == weight.shape else value

@@ -1,14 +1,13 @@
 """Streaming: one step at a time, as fast as the CPU allows.
 
-Batch normalisation is folded into the convolutions, activations lie channels_last, weights are bfloat16 where that is
-faster, and the neurons run in fused kernels that move float32 membranes on in place.
+Batch normalisation is folded into the convolutions, whose kernels are packed once; activations lie channels_last;
+weights are bfloat16 where that is faster; and the neurons run in fused kernels that move float32 membranes on in place.
 """
 
 import functools
 import time
 from collections import deque
 from copy import deepcopy
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +18,8 @@ from eventdet.boxes import Boxes
 from eventdet.errors import check_option
 
 from . import _lif_cpu
+from ._layout import channels_last
+from ._packed_conv import PackedConv2d, can_pack
 from .blocks import ConvNorm
 from .config import DetectorConfig
 from .detector import Detector, State
@@ -26,8 +27,6 @@ from .lif import DECAY, LIF, THRESHOLD, Membranes, split_steps
 from .postprocess import boxes_from_logits
 
 __all__ = ["DTYPES", "StreamingDetector", "faster_dtype", "optimise"]
-
-_Module = TypeVar("_Module", bound=nn.Module)
 
 DTYPES = ("auto", "float32", "bfloat16")
 """``auto`` is the faster of the others on this CPU, by a short trial."""
@@ -75,7 +74,7 @@ class StreamingDetector:
         """``float32`` or ``bfloat16``."""
         self.config: DetectorConfig = detector.config
         self.weights_hash = detector.weights_hash
-        self._network = _channels_last(_folded(detector).to(getattr(torch, self.dtype)))
+        self._network = _packed(channels_last(_folded(detector).to(getattr(torch, self.dtype))))
         self._state: State | None = None
         self._recent: deque[tuple[Tensor, ...]] = deque(maxlen=self.config.readout_steps)
 
@@ -138,7 +137,7 @@ def faster_dtype() -> str:
 @torch.inference_mode()
 def _convolution_s(dtype: torch.dtype, *, repeats: int = 15) -> float:
     """Return the least time of a convolution of the network's commonest cost."""
-    conv = _channels_last(nn.Conv2d(64, 64, 3, padding=1, bias=False).to(dtype))
+    conv = channels_last(nn.Conv2d(64, 64, 3, padding=1, bias=False).to(dtype))
     x = torch.zeros(1, 64, 64, 80, dtype=dtype).contiguous(memory_format=torch.channels_last)
     seconds = []
     for _ in range(repeats):
@@ -148,11 +147,12 @@ def _convolution_s(dtype: torch.dtype, *, repeats: int = 15) -> float:
     return min(seconds)
 
 
-def _channels_last(module: _Module) -> _Module:
-    for weights in module.parameters():
-        if weights.ndim == 4:
-            weights.data = weights.data.contiguous(memory_format=torch.channels_last)
-    return module
+def _packed(network: Detector) -> Detector:
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Conv2d) and can_pack(child.weight.dtype):
+                setattr(module, name, PackedConv2d(child))
+    return network
 
 
 def _folded(detector: Detector) -> Detector:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from eventdet.errors import OptionError, check_option
 
+from ._layout import channels_last
 from .checkpoint import load_checkpoint, save_checkpoint
 from .detector import Detector
 from .loss import DEFAULT_GAINS, DetectionLoss, LossGains, LossTerms, StepTargets
@@ -171,7 +172,7 @@ def train(
         When the checkpoint to resume from is broken or of another detector.
     """
     torch.manual_seed(config.seed)
-    run = _Run(detector.to(config.device).train(), config)
+    run = _Run(channels_last(detector.to(config.device).train()), config)
     started = time.monotonic()
     terms: LossTerms | None = None
     while run.step < config.steps and time.monotonic() - started < config.time_budget_s:
