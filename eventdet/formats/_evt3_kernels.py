@@ -117,7 +117,7 @@ def _visible(bits: np.int64, columns: np.int64) -> np.int64:
     """Return the bits of a vector that lie in the first `columns` columns after its base."""
     if columns >= _VECTOR_BITS:
         return bits
-    return np.int64(bits & ((1 << max(columns, 0)) - 1))
+    return np.int64(bits & ((1 << max(columns, np.int64(0))) - 1))
 
 
 @njit(cache=True, nogil=True)

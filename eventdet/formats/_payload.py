@@ -1,7 +1,7 @@
 """The records of one file behind its header: mapped into memory, decoded on demand."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,9 @@ class Payload:
 
     policy: str
     """One of `POLICIES`."""
+
+    fields: Mapping[str, str]
+    """Header lines, value by lower-case key."""
 
     def __post_init__(self) -> None:
         """Check the policy and, under strict, the length of the file.

@@ -88,7 +88,7 @@ def open_raw(path: Path, encoding: Encoding, *, sensor_size: SensorSize | None, 
     size = resolve_sensor_size(
         str(path), header=header.sensor_size, camera=camera_size(header.fields), given=sensor_size
     )
-    return Payload(path, encoding, header.data_offset, size, policy)
+    return Payload(path, encoding, header.data_offset, size, policy, header.fields)
 
 
 def write_raw_header(version: str, sensor_size: SensorSize, *, date: str) -> bytes:

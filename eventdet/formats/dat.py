@@ -135,7 +135,7 @@ def open_dat(path: Path, sensor_size: SensorSize | None, policy: str) -> Payload
     size = resolve_sensor_size(
         str(path), header=header.sensor_size, camera=camera_size(header.fields), given=sensor_size
     )
-    return Payload(path, DAT, header.data_offset, size, policy)
+    return Payload(path, DAT, header.data_offset, size, policy, header.fields)
 
 
 def write_dat(
@@ -145,6 +145,7 @@ def write_dat(
     *,
     event_type: int = 0x00,
     date: str = "1970-01-01 00:00:00",
+    synthetic: bool = False,
 ) -> None:
     """Write events as DAT version 2, in the outer form of the Gen1 dataset.
 
@@ -162,6 +163,8 @@ def write_dat(
         ``Event2D`` (Gen1) or ``CD`` (later sensors).
     date : str
         The Date line; fixed by default, so that equal events give equal files.
+    synthetic : bool
+        Whether to mark the events as simulated, by a line ``% Synthetic yes`` that other readers pass over.
 
     Raises
     ------
@@ -172,13 +175,14 @@ def write_dat(
     """
     size = check_sensor_size(sensor_size)
     check_option("event_type", f"{event_type:#04x}", [f"{known:#04x}" for known in EVENT_NAMES])
-    lines = (
+    lines = [
         f"Data file containing {EVENT_NAMES[event_type]} events",
         "Version 2",
         f"Date {date}",
+        *(["Synthetic yes"] if synthetic else []),
         f"Height {size.height}",
         f"Width {size.width}",
-    )
+    ]
     with atomic_writer(Path(path)) as file:
         file.write("".join(f"% {line}\n" for line in lines).encode("ascii") + bytes((event_type, _RECORD_BYTES)))
         for batch in checked_batches(events, size):

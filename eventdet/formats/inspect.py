@@ -7,6 +7,7 @@ import numpy as np
 
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
 
 from .prophesee_boxes import find_boxes, read_boxes
 from .registry import open_recording
@@ -54,6 +55,9 @@ class RecordingInfo:
     is_monotonic: bool
     """Whether no event had to be raised to the stamp before it."""
 
+    synthetic: bool
+    """Whether the header marks the events as simulated."""
+
     counts: dict[str, int]
     """Every count of the read report, by name."""
 
@@ -62,6 +66,11 @@ class RecordingInfo:
 
     labels: dict[int, int]
     """Number of labelled boxes by class id; empty without a label file."""
+
+    @property
+    def repairs(self) -> dict[str, int]:
+        """The non-zero counts of what was changed or dropped, by name."""
+        return ReadReport(**self.counts).repairs
 
     def to_dict(self) -> dict[str, object]:
         """Return the facts as values that JSON can hold."""
@@ -120,6 +129,7 @@ def inspect_recording(
         peak_rate_mev_s=max(mean_rate, tally.peak_count / PEAK_BIN_US),
         on_share=tally.num_on / tally.num_events if tally.num_events else 0.0,
         is_monotonic=recording.report.backward_clamped == 0,
+        synthetic=recording.synthetic,
         counts=recording.report.to_dict(),
         labels_path=None if labels_path is None else str(labels_path),
         labels={} if labels_path is None else _count_labels(labels_path),

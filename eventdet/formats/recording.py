@@ -45,6 +45,16 @@ class Recording:
         return self._payload.path
 
     @property
+    def name(self) -> str:
+        """Name of the file without its folder."""
+        return self.path.name
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the header marks the events as simulated."""
+        return self._payload.fields.get("synthetic") == "yes"
+
+    @property
     def format(self) -> str:
         """``dat``, ``evt2`` or ``evt3``."""
         return self._payload.encoding.name

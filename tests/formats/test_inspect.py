@@ -23,6 +23,7 @@ def test_inspect_recording_counts_events_rates_and_labels(tmp_path: Path) -> Non
     assert info.peak_rate_mev_s == pytest.approx(600 / 10_000)
     assert info.on_share == pytest.approx(176 / 701)
     assert info.is_monotonic
+    assert not info.synthetic
     assert info.labels == {0: 2, 1: 1}
     assert info.labels_path == str(tmp_path / "a_bbox.npy")
     assert json.loads(json.dumps(info.to_dict()))["labels"] == {"0": 2, "1": 1}
@@ -57,5 +58,6 @@ def test_inspect_recording_counts_repairs_and_trailing_bytes(tmp_path: Path) -> 
         file.write(np.array([(9, 0), (5, 0), (10, 400)], "<u4").tobytes() + b"\x00\x00\x00")
     info = inspect_recording(tmp_path / "a.dat")
     assert not info.is_monotonic
+    assert info.repairs == {"backward_clamped": 1, "out_of_range_dropped": 1, "trailing_bytes": 3}
     counted = {name: count for name, count in info.counts.items() if count}
     assert counted == {"num_events": 2, "backward_clamped": 1, "out_of_range_dropped": 1, "trailing_bytes": 3}

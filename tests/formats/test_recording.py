@@ -37,7 +37,8 @@ def open_dirty(path: Path, *, policy: str = "repair") -> DatRecording:
 def test_recording_tells_size_and_extent(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "a", EVENTS, GEN1)
     recording = open_recording(tmp_path / "a")
-    assert recording.path == tmp_path / "a"
+    assert (recording.path, recording.name) == (tmp_path / "a", "a")
+    assert not recording.synthetic
     assert f"write_{recording.format}" == write.__name__
     assert recording.sensor_size == GEN1
     assert recording.num_events == 4000
@@ -45,6 +46,13 @@ def test_recording_tells_size_and_extent(tmp_path: Path, write: Write) -> None:
     assert recording.duration_us == EVENTS.t[-1] - EVENTS.t[0]
     # To ask is not to read: nothing has been delivered yet.
     assert recording.report.num_events == 0
+
+
+def test_recording_knows_the_mark_of_synthetic_events(tmp_path: Path) -> None:
+    write_dat(tmp_path / "a", EVENTS[:5], GEN1, synthetic=True)
+    recording = open_recording(tmp_path / "a")
+    assert recording.synthetic
+    assert rows(recording.slice(0, 10**6)) == rows(EVENTS[:5])
 
 
 @every_format
