@@ -69,6 +69,9 @@ class ConvertOptions:
     fit: str = "none"
     """``scale``, ``crop`` or ``none``: how a sensor larger than `frame_size` is brought into it."""
 
+    synthetic: bool | None = None
+    """Whether the recordings are simulated, to be said wherever they are used; None: unknown."""
+
     def __post_init__(self) -> None:
         """Check every field, see `Raises`."""
         check_option("policy", self.policy, POLICIES)

@@ -145,6 +145,7 @@ def _convert_if_needed(
             **wanted,
             "params": options.to_dict(),
             "source_format": recording.format,
+            "synthetic": options.synthetic,
             "report": recording.report.to_dict(),
             "eventdet_version": version("eventdet"),
         }

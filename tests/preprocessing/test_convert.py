@@ -131,6 +131,14 @@ def test_labels_and_provenance_are_stored(tmp_path: Path) -> None:
     source = recording.attributes["source"]
     assert (source["name"], source["size"]) == ("a_td.dat", (tmp_path / "a_td.dat").stat().st_size)
     assert source["labels"]["name"] == "a_bbox.npy"
+    assert recording.synthetic is None
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_store_says_whether_the_recording_is_synthetic(tmp_path: Path, synthetic: bool) -> None:
+    write_dat(tmp_path / "a_td.dat", _events(), SIZE)
+    convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", ConvertOptions(window_us=1000, synthetic=synthetic))
+    assert open_stored_recording(tmp_path / "out.zarr").synthetic is synthetic
 
 
 def test_repairs_are_counted_in_store_and_summary(tmp_path: Path) -> None:
