@@ -163,7 +163,8 @@ class PixelMap:
         """
         offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
         limit = np.array([self.sensor.width, self.sensor.height] * 2, np.float32)
-        return np.clip(xyxy / np.float32(self.scale) + offset, 0, limit).astype(np.float32)
+        corners: NDArray[np.float32] = np.clip(xyxy / np.float32(self.scale) + offset, 0, limit)
+        return corners
 
     def to_target(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return boxes of the sensor as boxes of the tensor, not clipped."""

@@ -1,6 +1,6 @@
 """Synthetic streets filmed by a synthetic event camera: recordings of Gen1's form with exact boxes."""
 
-from .recorder import SimulatedRecording, iter_simulate, simulate, write_recording
+from .recorder import SimulatedRecording, WrittenRecording, iter_simulate, simulate, write_recording
 from .renderer import Renderer
 from .scene import Scene, make_scene
 from .sensor import ATIS, NOISE_FREE, EventSensor, SensorModel
@@ -13,6 +13,7 @@ __all__ = [
     "Scene",
     "SensorModel",
     "SimulatedRecording",
+    "WrittenRecording",
     "iter_simulate",
     "make_scene",
     "simulate",

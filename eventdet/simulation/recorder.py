@@ -1,7 +1,8 @@
 """Film a scene with an event camera: whole in memory, in chunks, or into files of Gen1's form."""
 
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eventdet.boxes import Boxes
@@ -14,7 +15,14 @@ from .renderer import Renderer
 from .scene import Scene, make_scene
 from .sensor import ATIS, EventSensor, SensorModel
 
-__all__ = ["FIRST_LABEL_US", "SimulatedRecording", "iter_simulate", "simulate", "write_recording"]
+__all__ = [
+    "FIRST_LABEL_US",
+    "SimulatedRecording",
+    "WrittenRecording",
+    "iter_simulate",
+    "simulate",
+    "write_recording",
+]
 
 FIRST_LABEL_US = 500_000
 """Gen1's evaluation skips the first half second, so no label is earlier."""
@@ -39,6 +47,30 @@ class SimulatedRecording:
 
     seed: int
     """What it was drawn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRecording:
+    """A synthetic recording on disk."""
+
+    td_path: Path
+    """The events."""
+
+    bbox_path: Path
+    """The labels."""
+
+    num_events: int
+    """Events written."""
+
+    num_boxes: int
+    """Boxes written."""
+
+    sha256: str
+    """Digest of the event file, the same on every machine."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as values that JSON can hold."""
+        return asdict(self) | {"td_path": str(self.td_path), "bbox_path": str(self.bbox_path)}
 
 
 def iter_simulate(
@@ -133,8 +165,11 @@ def write_recording(
     sensor: SensorModel | None = None,
     size: SensorSize = GEN1,
     on_progress: Progress | None = None,
-) -> Path:
+) -> WrittenRecording:
     """Write a synthetic recording as Gen1 comes: ``<stem>_td.dat`` and ``<stem>_bbox.npy`` beside it.
+
+    The header of the event file has one line more than Gen1's, which says that the events are synthetic; readers skip
+    it.
 
     Parameters
     ----------
@@ -147,8 +182,8 @@ def write_recording(
 
     Returns
     -------
-    Path
-        The file of the labels.
+    WrittenRecording
+        The two files and what they hold.
 
     Raises
     ------
@@ -161,19 +196,24 @@ def write_recording(
     if not path.name.endswith("_td.dat"):
         raise OptionError(f"the event file must end in _td.dat, got {path.name}", hint=f"use -o {path.stem}_td.dat")
     boxes: list[Boxes] = []
+    num_events = 0
 
     def film() -> Iterator[Events]:
+        nonlocal num_events
         chunks = iter_simulate(seed, duration_us, label_rate_hz=label_rate_hz, sensor=sensor, size=size)
         for number, (events, labels) in enumerate(chunks, start=1):
             boxes.append(labels)
+            num_events += len(events)
             yield events
             if on_progress is not None:
                 on_progress(min(duration_us, number * _CHUNK_US))
 
-    write_dat(path, film(), size)
+    write_dat(path, film(), size, synthetic=True)
     bbox_path = path.with_name(path.name.removesuffix("_td.dat") + "_bbox.npy")
     write_boxes(bbox_path, Boxes.concatenate(boxes))
-    return bbox_path
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), digest)
 
 
 def _chunks(scene: Scene, sensor: EventSensor, label_rate_hz: float, chunk_us: int) -> Iterator[tuple[Events, Boxes]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 __all__ = ["LatencyLog", "LatencySummary"]
 
-PERCENTILES = (50, 95, 99)
+_PERCENTILES = (50, 95, 99, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,6 @@ class LatencyLog:
     def summary(self) -> dict[str, LatencySummary]:
         """Return the percentiles of each stage, in the order in which the stages were first seen."""
         return {
-            stage: LatencySummary(*(float(value) for value in np.percentile(row, PERCENTILES)), max=float(max(row)))
+            stage: LatencySummary(*(float(value) for value in np.percentile(row, _PERCENTILES)))
             for stage, row in self._rows.items()
-            if row
         }

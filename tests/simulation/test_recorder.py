@@ -137,13 +137,15 @@ def test_an_argument_outside_its_rule_is_refused_at_once(change: dict[str, float
 def test_written_files_read_back_to_the_recording(tmp_path: Path) -> None:
     progress: list[int] = []
     path = tmp_path / "street_td.dat"
-    labels = write_recording(path, 3, 800_000, label_rate_hz=20, on_progress=progress.append)
+    written = write_recording(path, 3, 800_000, label_rate_hz=20, on_progress=progress.append)
     expected = simulate(3, 800_000, label_rate_hz=20)
     events = read_dat(path)[0]
-    assert labels == tmp_path / "street_bbox.npy"
+    assert written.bbox_path == tmp_path / "street_bbox.npy"
+    assert (written.num_events, written.num_boxes) == (len(expected.events), len(expected.boxes))
+    assert written.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert progress == [800_000]
     assert all(np.array_equal(a, b) for a, b in zip(events, expected.events, strict=True))
-    assert np.array_equal(read_boxes(labels).xyxy, expected.boxes.xyxy)
+    assert np.array_equal(read_boxes(written.bbox_path).xyxy, expected.boxes.xyxy)
     assert path.read_bytes().startswith(b"% Data file")
 
 
