@@ -72,7 +72,13 @@ class Payload:
         return self.encoding.records(memoryview(mapped), offset=self.data_offset)
 
     def iter_events(
-        self, report: ReadReport, *, num_events: int, start: int = 0, stop: int | None = None
+        self,
+        report: ReadReport,
+        *,
+        num_events: int,
+        start: int = 0,
+        stop: int | None = None,
+        out: Events | None = None,
     ) -> Iterator[Events]:
         """Yield the events of records ``start:stop`` in batches of about `num_events`; counts are added to `report`."""
         decoder = Decoder(
@@ -83,7 +89,7 @@ class Payload:
             offset=self.data_offset + start * self.encoding.record_dtype.itemsize,
             report=report,
         )
-        return decoder.iter_events(self.records[start:stop], num_events=num_events)
+        return decoder.iter_events(self.records[start:stop], num_events=num_events, out=out)
 
     def read(self) -> tuple[Events, ReadReport]:
         """Return all events and the counts of what was read, dropped and clamped."""

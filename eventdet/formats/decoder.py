@@ -162,19 +162,23 @@ class Decoder:
         self._state[_COUNTERS] = 0
         return consumed, written
 
-    def iter_events(self, records: NDArray[np.integer], *, num_events: int) -> Iterator[Events]:
+    def iter_events(
+        self, records: NDArray[np.integer], *, num_events: int, out: Events | None = None
+    ) -> Iterator[Events]:
         """Yield the events of `records` in batches of about `num_events`, each in columns of its own.
 
-        A batch is never empty, and exceeds `num_events` by less than `Encoding.events_per_record`.
+        A batch is never empty, and exceeds `num_events` by less than `Encoding.events_per_record`. With `out`, every
+        batch is a view of these columns instead, as many events as they hold, valid until the next one.
         """
         capacity = num_events + self.encoding.events_per_record - 1
         start = 0
         while start < len(records):
-            out = Events.empty(min(capacity, (len(records) - start) * self.encoding.events_per_record))
-            consumed, written = self.decode_into(records[start:], out)
+            most = (len(records) - start) * self.encoding.events_per_record
+            columns = Events.empty(min(capacity, most)) if out is None else out
+            consumed, written = self.decode_into(records[start:], columns)
             start += consumed
             if written:
-                yield out[:written]
+                yield columns[:written]
 
     def feed(self, data: bytes | bytearray | memoryview) -> Events:
         """Return the events of the next bytes of the stream; a cut record waits for the next call."""

@@ -94,21 +94,32 @@ class Recording:
         """
         return self._columns.between(t0_us, t1_us)
 
-    def chunks(self, num_events: int = _CHUNK_EVENTS) -> Iterator[Events]:
-        """Yield all events in order, in batches of about `num_events` with columns of their own.
+    def chunks(self, num_events: int = _CHUNK_EVENTS, *, out: Events | None = None) -> Iterator[Events]:
+        """Yield all events in order, in batches that are never empty.
 
-        A batch is never empty. EVT3 may exceed `num_events` by up to 11, since it does not cut a vector.
+        Parameters
+        ----------
+        num_events : int
+            Events in a batch; EVT3 may exceed it by up to 11, since it does not cut a vector.
+        out : Events, optional
+            Columns of 12 events or more to decode into, which saves the time that new memory takes: every batch is
+            then a view of them, valid until the next, and `num_events` is not used.
+
+        Yields
+        ------
+        Events
+            Consecutive batches, in columns of their own without `out`.
 
         Raises
         ------
         OptionError
-            When `num_events` is not positive.
+            When `num_events` is not positive, or, at the first batch, `out` is too short.
         FormatError
             When the policy is strict and a record needs a repair.
         """
         if num_events <= 0:
             raise OptionError(f"num_events must be > 0, got {num_events}")
-        return self._payload.iter_events(self.report, num_events=num_events)
+        return self._payload.iter_events(self.report, num_events=num_events, out=out)
 
     def windows(
         self,

@@ -77,6 +77,18 @@ def test_chunks_hold_every_event_once(tmp_path: Path, write: Write, num_events: 
 
 
 @every_format
+def test_chunks_into_given_columns_are_views_of_them(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "a", EVENTS[:500], GEN1)
+    recording = open_recording(tmp_path / "a")
+    out = Events.empty(64)
+    got = []
+    for chunk in recording.chunks(out=out):
+        assert np.shares_memory(chunk.t, out.t)
+        got += rows(chunk)
+    assert got == rows(EVENTS[:500])
+
+
+@every_format
 @pytest.mark.parametrize(
     ("t0", "t1"), [(0, 100_001), (-5, 3000), (500, 500), (600, 500), (99_000, 10**15), (10**15, 10**16), (250, 251)]
 )
