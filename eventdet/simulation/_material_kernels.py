@@ -4,7 +4,8 @@ A material gets the point in metres (`u` along the surface, `v` above the ground
 `pv`) and the row of the surface. Every edge is a ramp one pixel wide: the pixel's own box filter for a straight edge,
 so that moving edges give smooth light and not steps. The renderer cuts the two ends and the foot of a surface.
 
-Numba caches the renderer with these functions inside and does not see a change of this file: touch `_render_kernels`.
+Materials are inlined into the renderer, which halves its time: a call passes both arrays and counts their references.
+So the renderer's cache holds them too and does not see a change of this file: touch `_render_kernels` then.
 """
 
 import math
@@ -84,7 +85,7 @@ def _capsule(u: float, v: float, x0: float, y0: float, x1: float, y1: float, rad
     return ramp((radius - math.sqrt(ex * ex + ey * ey)) * p)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _facade(
     u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float]:
@@ -111,7 +112,7 @@ def _facade(
     return ramp((row[HEIGHT] - v) * pv), wall
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _tree(
     u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float]:
@@ -136,14 +137,14 @@ def _tree(
     return max(trunk, leaves), leaves * light + (1.0 - leaves) * 0.06
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _post(u: float, v: float, pu: float, pv: float, row: NDArray[np.float64]) -> tuple[float, float]:
     """Return a lamp post or bollard: a plain upright with a shaded side."""
     length = row[LENGTH]
     return ramp((row[HEIGHT] - v) * pv), row[ALBEDO] * (0.6 + 0.8 * u / length)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _sign(u: float, v: float, pu: float, pv: float, row: NDArray[np.float64]) -> tuple[float, float]:
     """Return a road sign: a thin post and a plate with a dark bar."""
     half = 0.5 * row[LENGTH]
@@ -185,7 +186,7 @@ def _roof_line(p: float, shape: float) -> float:
     return 0.65 - 0.16 * (p - glass - 0.18) / (0.82 - glass)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _car_side(
     u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float]:
@@ -222,7 +223,7 @@ def _car_side(
     return max(body, wheel), light
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _car_end(
     u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float]:
@@ -279,7 +280,7 @@ def _arms(x: float, v: float, p: float, height: float, swing: float, build: floa
     return cover
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _walker(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArray[np.float32]) -> tuple[float, float]:
     """Return a person: head, torso, two jointed legs and two arms that swing against them."""
     height = row[HEIGHT]
@@ -314,7 +315,7 @@ def _walker(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArr
     return cover, light
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _hedge(
     u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float]:
@@ -332,7 +333,7 @@ def _hedge(
     return ramp((top - v) * pv), 0.5 * row[ALBEDO] * (0.3 + 1.4 * leaf)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _crate(
     u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float]:
@@ -357,7 +358,7 @@ def _crate(
     return max(cover, wheel), light if cover > wheel else 0.02
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def shade(
     material: int, u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float]:
