@@ -44,7 +44,7 @@ def command(
         sensor_size=parse_sensor_size(sensor_size),
         policy=policy,
     )
-    with progress_bar("convert", 1.0, unit="files", quiet=quiet) as advance:
+    with progress_bar("convert", 1.0, unit="of the bytes", quiet=quiet) as advance:
         summary = convert(source, output, options, on_progress=advance)
     if json:
         from json import dumps
