@@ -39,8 +39,8 @@ def decode_evt2(
     t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
 ) -> tuple[int, int]:  # fmt: skip
     """Decode words into columns until either ends; return (words consumed, events written)."""
-    clock = state[CLOCK]
-    high = state[HIGH]
+    clock, high = state[CLOCK], state[HIGH]
+    last_x, last_y = np.int64(width - 1), np.int64(height - 1)
     base = state[EPOCH] + (high << _LOW_BITS)
     written = 0
     limit = min(len(words), len(t))
@@ -56,13 +56,15 @@ def decode_evt2(
             continue
         column = (word >> 11) & 0x7FF
         row = word & 0x7FF
-        if high < 0 or column >= width or row >= height:
-            count_faults(state, OUT_OF_RANGE if high >= 0 else BEFORE_TIME, i, 1)
-            continue
         stamp = base + ((word >> 22) & 0x3F)
-        if stamp < clock:
+        # One test for all that can be wrong: each difference is negative then. Before the first TIME_HIGH, `base` is.
+        if ((last_x - column) | (last_y - row) | (stamp - clock)) < 0:
+            if high < 0 or column > last_x or row > last_y:
+                count_faults(state, OUT_OF_RANGE if high >= 0 else BEFORE_TIME, i, 1)
+                continue
             count_faults(state, BACKWARD, i, 1)
-        clock = max(clock, stamp)
+            stamp = clock
+        clock = stamp
         t[written] = clock
         x[written] = column
         y[written] = row
