@@ -15,7 +15,7 @@ RUN_ELSEWHERE = {
     "scripts/test": "is what runs this test",
     "scripts/test --all": "is what runs this test, with the slow ones",
     "scripts/train_zoo --minutes 60": "an hour; tests/models trains in small",
-    'pip install -c constraints.txt ".[video]"': "tests/test_packaging.py builds the wheel; scripts/_setup.sh installs it",
+    'pip install -c constraints.txt ".[video]"': "tests/test_packaging.py builds and installs the wheel",
 }
 """Commands that are shown and not run here, with who runs them."""
 

@@ -1,9 +1,12 @@
 """The package as a user gets it: names, cheap import, nothing forgotten."""
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import eventdet
@@ -83,3 +86,34 @@ def test_help_pulls_in_nothing_heavy() -> None:
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    main()"
     )
     assert not HEAVY & loaded
+
+
+def _pip(*arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments],
+        cwd=ROOT, capture_output=True, check=True,
+    )  # fmt: skip
+
+
+def test_wheel_holds_eventdet_alone_and_runs_from_any_folder(tmp_path: Path) -> None:
+    # setuptools packs whatever an earlier build left there.
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), ".")
+    (wheel,) = tmp_path.glob("eventdet-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.partition("/")[0] for name in names} == {"eventdet", f"eventdet-{eventdet.__version__}.dist-info"}
+    assert "eventdet/py.typed" in names
+    assert "eventdet/models/weights/ems-res10-plain.safetensors" in names
+    for package in _packages_in_the_tree():
+        assert f"{package.replace('.', '/')}/__init__.py" in names
+    _pip("install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel))
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    code = "import eventdet, sys; print(eventdet.__file__); sys.argv[1:] = ['--help']\n"
+    code += "from eventdet.cli.main import main; main()"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert shown.startswith(str(tmp_path / "site"))
+    assert "convert" in shown
