@@ -88,8 +88,7 @@ def draw_surfaces(
     for index in range(surfaces.shape[0]):
         row = surfaces[index]
         lateral = row[LATERAL] > 0.5
-        material = int(row[MATERIAL])
-        identity = int(row[IDENTITY])
+        material, identity = int(row[MATERIAL]), int(row[IDENTITY])
         y0, y1, x0, x1 = _bounds(row, camera, height, width)
         for y in range(y0, y1):
             dy = y + 0.5 - camera[CENTER_Y]

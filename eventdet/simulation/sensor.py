@@ -19,7 +19,7 @@ _SECOND_US = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorModel:
-    """How the pixels of a camera behave. The defaults lie between the two settings compared in docs/simulation."""
+    """How the pixels of a camera behave; the defaults are those of `ATIS`."""
 
     threshold_on: float = 0.235
     """Rise of ln(light) that fires an ON event."""
@@ -87,7 +87,7 @@ class SensorModel:
 
 
 ATIS = SensorModel()
-"""Like the Gen1 camera: two settings were compared with real ATIS patches, and this lies between them."""
+"""Near the Gen1 camera: between two settings whose event rates were compared with a few real ATIS patches."""
 
 NOISE_FREE = SensorModel(
     threshold_spread=0.0,
