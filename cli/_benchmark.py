@@ -1,14 +1,11 @@
-"""What the parts of ``eventdet benchmark`` share: a row, its table, how time is taken, and on which machine."""
+"""What the parts of ``eventdet benchmark`` share: a row, its table, and how time is taken."""
 
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BenchmarkRow", "cpu_seconds", "format_rows", "machine"]
+__all__ = ["BenchmarkRow", "cpu_seconds", "format_rows"]
 
 
 class BenchmarkRow(NamedTuple):
@@ -52,13 +49,3 @@ def format_rows(rows: Sequence[BenchmarkRow]) -> str:
         ratio = "" if row.ratio is None else f"{row.ratio:6.1f}x"
         lines.append(f"{row.name:<{width}}  {row.value:10.2f} {row.unit:<12} {ratio:>8}  {row.note}".rstrip())
     return "\n".join(lines)
-
-
-def machine() -> str:
-    """Return the processor's name and how many cores this process may use."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        name = models[0] if models else name
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"

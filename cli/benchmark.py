@@ -8,7 +8,7 @@ import typer
 
 from eventdet.errors import check_option
 
-from ._benchmark import BenchmarkRow, format_rows, machine
+from ._benchmark import BenchmarkRow, format_rows
 from ._options import Json
 
 __all__ = ["command"]
@@ -24,6 +24,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Measure decoding, tensors and one detector step against peers, in one run."""
+    from eventdet.streaming.hardware import machine
+
     chosen = [check_option("part", part, _PARTS) for part in parts or _PARTS]
     results = {part: _measure(part)(repeats=repeats) for part in chosen}
     if json:

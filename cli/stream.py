@@ -41,6 +41,7 @@ def command(
     ] = 0.45,
     max_det: Annotated[int, typer.Option(help="Most detections a window.", min=1)] = 100,
     fit: Fit = "scale",
+    dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Torch threads.", min=1, show_default=False)] = None,
     start: Start = None,
     duration: Duration = None,
@@ -69,7 +70,7 @@ def command(
         start_us=start_us,
         stop_us=stop_us,
     )
-    streamer = Streamer.from_model(model, recording, options, threads=threads)
+    streamer = Streamer.from_model(model, recording, options, dtype=dtype, threads=threads)
     with ExitStack() as stack, _terminated_like_interrupt():
         sinks = [stack.enter_context(open_sink(target, header=streamer.header)) for target in output or []]
         advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))

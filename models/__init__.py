@@ -10,7 +10,7 @@ from .config import DetectorConfig
 
 if TYPE_CHECKING:
     from .detector import Detector, DetectorOutput, build_detector
-    from .inference import StreamingDetector, optimise
+    from .inference import StreamingDetector
     from .postprocess import boxes_from_logits
     from .training import Batch, TrainConfig, train
     from .zoo import bundled_names, load_detector, save_detector
@@ -26,7 +26,6 @@ __all__ = [
     "build_detector",
     "bundled_names",
     "load_detector",
-    "optimise",
     "save_detector",
     "train",
 ]
@@ -41,7 +40,6 @@ _LAZY = {
     "build_detector": ".detector",
     "bundled_names": ".zoo",
     "load_detector": ".zoo",
-    "optimise": ".inference",
     "save_detector": ".zoo",
     "train": ".training",
 }

@@ -4,8 +4,6 @@ Batch normalisation is folded into the convolutions, whose kernels are packed on
 weights are bfloat16 where that is faster; and the neurons run in fused kernels that move float32 membranes on in place.
 """
 
-import functools
-import time
 from collections import deque
 from copy import deepcopy
 
@@ -26,10 +24,10 @@ from .detector import Detector, State
 from .lif import DECAY, LIF, THRESHOLD, Membranes, split_steps
 from .postprocess import boxes_from_logits
 
-__all__ = ["DTYPES", "StreamingDetector", "faster_dtype", "optimise"]
+__all__ = ["DTYPES", "StreamingDetector", "faster_dtype"]
 
 DTYPES = ("auto", "float32", "bfloat16")
-"""``auto`` is the faster of the others on this CPU, by a short trial."""
+"""``auto`` is bfloat16 on a CPU that has it in hardware, else float32."""
 
 
 class InPlaceLIF(LIF):
@@ -120,31 +118,14 @@ class StreamingDetector:
         return boxes_from_logits(logits, self.config, conf=conf, iou=iou, max_det=max_det, t_us=t_us)
 
 
-def optimise(detector: Detector, *, dtype: str = "auto") -> StreamingDetector:
-    """Return the streaming form of a detector; see :class:`StreamingDetector`."""
-    return StreamingDetector(detector, dtype=dtype)
-
-
-@functools.cache
 def faster_dtype() -> str:
-    """Return ``bfloat16`` or ``float32``, whichever convolves clearly faster here; tried once a process."""
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return "float32"
-    seconds = {name: _convolution_s(getattr(torch, name)) for name in ("float32", "bfloat16")}
-    return "bfloat16" if seconds["bfloat16"] < 0.9 * seconds["float32"] else "float32"
+    """Return ``bfloat16`` where the CPU multiplies it in hardware, else ``float32``.
 
-
-@torch.inference_mode()
-def _convolution_s(dtype: torch.dtype, *, repeats: int = 15) -> float:
-    """Return the least time of a convolution of the network's commonest cost."""
-    conv = channels_last(nn.Conv2d(64, 64, 3, padding=1, bias=False).to(dtype))
-    x = torch.zeros(1, 64, 64, 80, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        conv(x)
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+    Decided by what the CPU is, not by a trial: a trial on a loaded machine may go either way, and the two do not give
+    the same bits.
+    """
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
 
 
 def _packed(network: Detector) -> Detector:

@@ -91,7 +91,6 @@ def _parse_header(record: dict[str, object], where: str) -> StreamHeader:
             state=str(record["state"]),
             synthetic=bool(record["synthetic"]),
             eventdet_version=str(record["eventdet_version"]),
-            seed=cast("int | None", record.get("seed")),
             hardware=str(record.get("hardware", "")),
         )
     except (KeyError, OverflowError, TypeError, ValueError) as error:

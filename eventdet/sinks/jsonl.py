@@ -43,7 +43,6 @@ def header_record(header: StreamHeader) -> dict[str, object]:
         "state": header.state,
         "synthetic": header.synthetic,
         "eventdet_version": header.eventdet_version,
-        "seed": header.seed,
         "hardware": header.hardware,
     }
 

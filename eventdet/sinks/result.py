@@ -48,11 +48,8 @@ class StreamHeader:
     eventdet_version: str
     """Version that made the stream."""
 
-    seed: int | None = None
-    """Seed of a synthetic source."""
-
     hardware: str = ""
-    """Machine that ran the detector, for latencies to mean something."""
+    """Machine, threads and arithmetic that ran the detector, for latencies to mean something."""
 
     def __post_init__(self) -> None:
         """Check the durations.

@@ -24,6 +24,7 @@ from eventdet.sinks import StreamHeader, WindowResult
 from eventdet.sources import EventSource
 from eventdet.units import format_duration
 
+from .hardware import machine
 from .pace import Pacer
 from .summary import RunTally, StreamSummary
 
@@ -127,7 +128,13 @@ class Streamer:
 
     @classmethod
     def from_model(
-        cls, model: str, source: EventSource, options: StreamOptions, *, threads: int | None = None
+        cls,
+        model: str,
+        source: EventSource,
+        options: StreamOptions,
+        *,
+        dtype: str = "auto",
+        threads: int | None = None,
     ) -> "Streamer":
         """Return a streamer with a bundled or saved detector, made ready for this machine.
 
@@ -139,12 +146,15 @@ class Streamer:
             Where events come from.
         options : StreamOptions
             How to stream.
+        dtype : {"auto", "float32", "bfloat16"}
+            Arithmetic of the convolutions; ``auto`` depends on the CPU, the others give the same numbers everywhere
+            but for rounding.
         threads : int, optional
             Threads of torch; all cores when left out.
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(source, StreamingDetector(load_detector(model)), options, model=model)
+        return cls(source, StreamingDetector(load_detector(model), dtype=dtype), options, model=model)
 
     @property
     def start_us(self) -> int:
@@ -174,6 +184,7 @@ class Streamer:
             state="keep" if self._options.state == "keep" else f"reset every {self._reset_steps}",
             synthetic=self._source.synthetic,
             eventdet_version=__version__,
+            hardware=f"{machine()}, {torch.get_num_threads()} threads, {self._detector.dtype}",
         )
 
     def __iter__(self) -> Iterator[WindowResult]:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from eventdet.errors import OptionError
-from eventdet.models import Detector, StreamingDetector, build_detector, optimise
+from eventdet.models import Detector, StreamingDetector, build_detector
 from eventdet.models.inference import faster_dtype
 from eventdet.models.lif import LIF, Membranes
 
@@ -28,7 +28,7 @@ def windows() -> Tensor:
 
 
 def test_float32_stream_equals_the_training_form(detector: Detector, windows: Tensor) -> None:
-    stream = optimise(detector, dtype="float32")
+    stream = StreamingDetector(detector, dtype="float32")
     every = detector(windows, readout="steps").logits
     for t in range(len(windows)):
         first = max(0, t - 2)
@@ -96,9 +96,16 @@ def test_bfloat16_stream_keeps_float32_membranes(detector: Detector, windows: Te
     assert {scale.dtype for scale in logits} == {torch.float32}
 
 
-def test_auto_dtype_is_one_that_this_machine_was_tried_with(detector: Detector) -> None:
-    assert StreamingDetector(detector).dtype == faster_dtype()
-    assert faster_dtype() in ("float32", "bfloat16")
+@pytest.mark.parametrize(
+    ("capabilities", "dtype"),
+    [({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": True}, "bfloat16"), ({"avx2": True}, "float32")],
+    ids=["AVX-512 bf16", "AMX", "AVX2"],
+)
+def test_auto_dtype_follows_what_the_cpu_is(
+    capabilities: dict[str, bool], dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert faster_dtype() == dtype
 
 
 def test_detect_stamps_its_boxes(detector: Detector, windows: Tensor) -> None:

@@ -24,7 +24,6 @@ def header() -> StreamHeader:
         state="keep",
         synthetic=True,
         eventdet_version="0.1.0",
-        seed=1,
     )
 
 

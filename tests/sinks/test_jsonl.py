@@ -31,7 +31,6 @@ def test_jsonl_begins_with_a_header_record(tmp_path: Path, header: StreamHeader)
         "state": "keep",
         "synthetic": True,
         "eventdet_version": "0.1.0",
-        "seed": 1,
         "hardware": "",
     }
 
