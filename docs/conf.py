@@ -19,3 +19,5 @@ napoleon_numpy_docstring = True
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+# A parameter called like an attribute of several classes makes a link to one of them ambiguous; it is meant as a word.
+suppress_warnings = ["ref.python"]
