@@ -11,7 +11,7 @@ fi
 # The extra dev holds all the others, so its stamp serves every script.
 if ! cat .venv/.installed-dev ".venv/.installed-$1" 2>/dev/null | grep -qx "$wanted"; then
     echo "installing eventdet[$1] into .venv (a minute or two, once)" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$1]"
+    .venv/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$1]"
     echo "$wanted" >".venv/.installed-$1"
 fi
 PATH=$PWD/.venv/bin:$PATH
