@@ -30,6 +30,18 @@ class ReadReport:
     unknown_words: int = 0
     """Words of a type that the format does not define, skipped."""
 
+    polarity_repaired: int = 0
+    """Events whose polarity was neither of the two of their format, brought to 0 or 1."""
+
+    duplicates_dropped: int = 0
+    """Exact repeats of an event (same stamp, pixel and polarity), dropped since the policy asked for it."""
+
+    missing_header: int = 0
+    """1 for a file without the header of its format, read all the same."""
+
+    duplicates_kept: int = 0
+    """Exact repeats of an event, counted since the policy asked for it and delivered; not a repair."""
+
     time_wraps: int = 0
     """Times the counter of the format overflowed and was carried on; legal, not a repair."""
 
@@ -49,6 +61,7 @@ class ReadReport:
         """The non-zero counts of what was changed or dropped, by name."""
         repaired = (
             "backward_clamped", "out_of_range_dropped", "trailing_bytes", "before_time_dropped", "unknown_words",
+            "polarity_repaired", "duplicates_dropped", "missing_header",
         )  # fmt: skip
         return {name: getattr(self, name) for name in repaired if getattr(self, name)}
 

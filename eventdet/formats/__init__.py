@@ -5,16 +5,18 @@ Importing this package loads NumPy alone; Numba comes in when the first event is
 
 from ._windows import Window, WindowGrid, cut_windows
 from .dat import DAT, read_dat, write_dat
-from .decoder import POLICIES, Decoder, Encoding
+from .decoder import Decoder, Encoding
 from .evt2 import EVT2, read_evt2, write_evt2
 from .evt3 import EVT3, read_evt3, write_evt3
 from .inspect import RecordingInfo, inspect_recording
+from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
 from .recording import DatRecording, Recording
 from .registry import FORMATS, detect_format, open_recording
 
 __all__ = [
     "DAT",
+    "DUPLICATES",
     "EVT2",
     "EVT3",
     "FORMATS",
@@ -22,6 +24,7 @@ __all__ = [
     "DatRecording",
     "Decoder",
     "Encoding",
+    "ReadPolicy",
     "Recording",
     "RecordingInfo",
     "Window",

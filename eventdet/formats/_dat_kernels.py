@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ._fault_kernels import count_faults
-from ._state import BACKWARD, CLOCK, OUT_OF_RANGE, WRAPS
+from ._state import BACKWARD, BAD_POLARITY, CLOCK, OUT_OF_RANGE, WRAPS
 
 __all__ = ["bisect_dat", "decode_dat", "scan_dat", "unwrap_dat"]
 
@@ -49,7 +49,7 @@ def decode_dat(
         block = records[start : min(start + _BLOCK, limit)]
         clock = state[CLOCK]
         end = written + len(block)
-        if _is_clean(block, clock, width, height):
+        if _is_clean(block, clock, width, height) and not _has_spare_bits(block):
             _unpack(block, clock - (clock & _LOW), t[written:end], x[written:end], y[written:end], p[written:end])
             state[CLOCK] = t[end - 1]
             written = end
@@ -73,6 +73,15 @@ def _is_clean(block: NDArray[np.int64], clock: np.int64, width: int, height: int
     for i in range(len(block)):
         broken |= (last_x - ((block[i] >> 32) & 0x3FFF)) | (last_y - ((block[i] >> 46) & 0x3FFF))
     return bool(broken >= 0 and (clock < _EPOCH or (block[-1] & _LOW) - low <= _HALF))
+
+
+@njit(cache=True, nogil=True)
+def _has_spare_bits(block: NDArray[np.int64]) -> bool:
+    """Return whether a polarity is beyond 0 and 1: four bits are kept for it, the lowest one is used."""
+    bits = np.int64(0)
+    for i in range(len(block)):
+        bits |= block[i]
+    return bool((bits >> 61) & 7)
 
 
 @njit(cache=True, nogil=True)
@@ -108,6 +117,8 @@ def _repair(
         if stamp < clock:
             count_faults(state, BACKWARD, start + i, 1)
             stamp = clock
+        if (record >> 61) & 7:
+            count_faults(state, BAD_POLARITY, start + i, 1)
         if stamp - (stamp & _LOW) != clock - (clock & _LOW):
             state[WRAPS] += 1
         clock = stamp

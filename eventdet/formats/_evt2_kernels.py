@@ -21,7 +21,7 @@ from ._state import (
     WRAPS,
 )
 
-__all__ = ["decode_evt2", "encode_evt2"]
+__all__ = ["decode_evt2", "encode_evt2", "find_evt2_triggers"]
 
 _CD_ON = 0x1
 _TIME_HIGH = 0x8
@@ -95,6 +95,29 @@ def _count_other(state: NDArray[np.int64], kind: np.int64, record: int) -> None:
         state[SKIPPED] += 1
     else:
         count_faults(state, UNKNOWN, record, 1)
+
+
+@njit(cache=True, nogil=True)
+def find_evt2_triggers(
+    words: NDArray[np.uint32], state: NDArray[np.int64],
+    t: NDArray[np.int64], channel: NDArray[np.uint8], value: NDArray[np.uint8],
+) -> int:  # fmt: skip
+    """Write the external triggers of words and return their number; those before the first TIME_HIGH are left out.
+
+    `state` is a copy of the one before these words; the columns have room for every trigger word.
+    """
+    written = 0
+    for i in range(len(words)):
+        word = np.int64(words[i])
+        kind = word >> 28
+        if kind == _TIME_HIGH:
+            _advance_high(word & (_HIGH_RANGE - 1), state)
+        elif kind == _EXT_TRIGGER and state[HIGH] >= 0:
+            t[written] = state[EPOCH] + (state[HIGH] << _LOW_BITS) + ((word >> 22) & 0x3F)
+            channel[written] = (word >> 8) & 0x1F
+            value[written] = word & 1
+            written += 1
+    return written
 
 
 @njit(cache=True, nogil=True)

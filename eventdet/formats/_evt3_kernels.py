@@ -28,7 +28,7 @@ from ._state import (
     Y,
 )
 
-__all__ = ["decode_evt3", "encode_evt3"]
+__all__ = ["decode_evt3", "encode_evt3", "find_evt3_triggers"]
 
 _ADDR_Y = 0x0
 _ADDR_X = 0x2
@@ -153,6 +153,30 @@ def _count_other(state: NDArray[np.int64], word: np.int64, record: int) -> None:
         state[SKIPPED] += 1
     else:
         count_faults(state, UNKNOWN, record, 1)
+
+
+@njit(cache=True, nogil=True)
+def find_evt3_triggers(
+    words: NDArray[np.uint16], state: NDArray[np.int64],
+    t: NDArray[np.int64], channel: NDArray[np.uint8], value: NDArray[np.uint8],
+) -> int:  # fmt: skip
+    """Write the external triggers of words and return their number; those before the first TIME_HIGH are left out.
+
+    `state` is a copy of the one before these words; the columns have room for every trigger word.
+    """
+    stamp = state[STAMP]
+    written = 0
+    for i in range(len(words)):
+        word = np.int64(words[i])
+        kind = word >> 12
+        if kind == _TIME_LOW:
+            stamp = (stamp & ~0xFFF) | (word & 0xFFF)
+        elif kind == _TIME_HIGH:
+            stamp = _advance_high(word & 0xFFF, stamp, state)
+        elif kind == _EXT_TRIGGER and state[HIGH] >= 0:
+            t[written], channel[written], value[written] = stamp, (word >> 8) & 0xF, word & 1
+            written += 1
+    return written
 
 
 @njit(cache=True, nogil=True)

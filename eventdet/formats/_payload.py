@@ -1,7 +1,7 @@
 """The records of one file behind its header: mapped into memory, decoded on demand."""
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eventdet.errors import FormatError, check_option
+from eventdet.errors import FormatError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
-from .decoder import POLICIES, Decoder, Encoding
+from .decoder import Decoder, Encoding
+from .policy import ReadPolicy
 
 __all__ = ["Payload"]
+
+_TRIGGER_PASS_EVENTS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -35,29 +39,44 @@ class Payload:
     sensor_size: SensorSize
     """Events outside are dropped and counted."""
 
-    policy: str
-    """One of `POLICIES`."""
+    policy: str | ReadPolicy
+    """What happens to dirty input."""
 
     fields: Mapping[str, str]
     """Header lines, value by lower-case key."""
 
+    has_header: bool = True
+    """Whether the header of the format was there; without it the layout was taken for granted."""
+
     def __post_init__(self) -> None:
-        """Check the policy and, under strict, the length of the file.
+        """Check the policy and, under strict, the header and the length of the file.
 
         Raises
         ------
         OptionError
             When the policy is unknown.
         FormatError
-            When the policy is strict and the last record is cut.
+            When the policy is strict and there is no header, or the last record is cut.
         """
-        check_option("policy", self.policy, POLICIES)
-        if self.policy == "strict" and self.trailing_bytes:
+        if self.rules.faults != "strict":
+            return
+        if not self.has_header:
+            raise FormatError(f"{self.path}: no header, at byte 0", hint="read it with policy repair")
+        if self.trailing_bytes:
             raise FormatError(
                 f"{self.path}: {self.trailing_bytes} bytes after the last whole record, "
                 f"at byte {self.path.stat().st_size - self.trailing_bytes}",
                 hint="read it with policy repair",
             )
+
+    @property
+    def rules(self) -> ReadPolicy:
+        """The policy as an object."""
+        return ReadPolicy.of(self.policy)
+
+    def new_report(self) -> ReadReport:
+        """Return counts of what is known before the first record is read."""
+        return ReadReport(trailing_bytes=self.trailing_bytes, missing_header=int(not self.has_header))
 
     @property
     def trailing_bytes(self) -> int:
@@ -79,6 +98,7 @@ class Payload:
         start: int = 0,
         stop: int | None = None,
         out: Events | None = None,
+        on_triggers: Callable[[Triggers], None] | None = None,
     ) -> Iterator[Events]:
         """Yield the events of records ``start:stop`` in batches of about `num_events`; counts are added to `report`."""
         decoder = Decoder(
@@ -88,12 +108,13 @@ class Payload:
             where=str(self.path),
             offset=self.data_offset + start * self.encoding.record_dtype.itemsize,
             report=report,
+            on_triggers=on_triggers,
         )
         return decoder.iter_events(self.records[start:stop], num_events=num_events, out=out)
 
     def read(self) -> tuple[Events, ReadReport]:
         """Return all events and the counts of what was read, dropped and clamped."""
-        report = ReadReport(trailing_bytes=self.trailing_bytes)
+        report = self.new_report()
         return self.read_into(report), report
 
     def read_into(self, report: ReadReport, *, start: int = 0, stop: int | None = None) -> Events:
@@ -101,3 +122,13 @@ class Payload:
         count = max(1, len(self.records[start:stop]))
         batches = list(self.iter_events(report, num_events=count, start=start, stop=stop))
         return batches[0] if len(batches) == 1 else Events.concatenate(batches)
+
+    def read_triggers(self) -> Triggers:
+        """Return all external triggers; the events are decoded on the way, into the same columns again and again."""
+        found: list[Triggers] = []
+        if self.encoding.load_trigger_kernel is None:
+            return Triggers.empty()
+        columns = Events.empty(_TRIGGER_PASS_EVENTS)
+        for _ in self.iter_events(ReadReport(), num_events=len(columns), out=columns, on_triggers=found.append):
+            pass
+        return Triggers.concatenate(found)

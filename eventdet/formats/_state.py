@@ -6,13 +6,16 @@ the last ones belong to the stream formats EVT2 and EVT3.
 
 __all__ = [
     "BACKWARD",
+    "BAD_POLARITY",
     "BASE_X",
     "BEFORE_TIME",
     "CLOCK",
     "EPOCH",
     "FAULT_KIND",
     "FAULT_RECORD",
+    "HELD",
     "HIGH",
+    "NUM_HELD",
     "NUM_SLOTS",
     "OUT_OF_RANGE",
     "POLARITY",
@@ -56,4 +59,13 @@ Y = 13
 BASE_X = 14
 POLARITY = 15
 
-NUM_SLOTS = 16
+BAD_POLARITY = 16
+"""Counts repairs, as the first four do."""
+
+HELD = 17
+"""Bytes of an event that spans records and is not whole yet, lowest first."""
+
+NUM_HELD = 18
+"""How many bytes of HELD count; at the end of a file they are what is left of a cut event."""
+
+NUM_SLOTS = 19

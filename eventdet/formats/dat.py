@@ -21,15 +21,27 @@ from ._cameras import camera_size
 from ._payload import Payload
 from ._text_header import HEAD_BYTES, parse_text_header, read_head
 from .decoder import Encoding, Kernel
+from .policy import ReadPolicy
 
-__all__ = ["DAT", "DatHeader", "is_dat", "open_dat", "read_dat", "read_dat_header", "write_dat"]
+__all__ = [
+    "DAT",
+    "DatHeader",
+    "is_bare_dat",
+    "is_dat",
+    "open_bare_dat",
+    "open_dat",
+    "read_dat",
+    "read_dat_header",
+    "write_dat",
+]
 
 EVENT_NAMES = {0x00: "Event2D", 0x0C: "CD"}
 """Readable event types: Gen1 writes 0x00, later sensors write 0x0C; the records are the same."""
 
 _OTHER_TYPES = {0x0E: "external triggers", 0x28: "optical flow"}
 _RECORD_BYTES = 8
-_WRITE_EVENTS = 1 << 20
+_SURE = 0.9
+"""Share of the first records that must be as claimed when no header says so."""
 
 
 def _load_kernel() -> Kernel:
@@ -68,6 +80,34 @@ def is_dat(head: bytes) -> bool:
     """
     fields = parse_text_header(head).fields
     return fields.get("data", "").startswith("file containing") or ("version" in fields and "evt" not in fields)
+
+
+def is_bare_dat(path: Path, sensor_size: SensorSize) -> bool:
+    """Return whether a file named ``.dat`` has no header and holds DAT records of a sensor of this size.
+
+    That nearly all of its first records lie on the sensor and follow each other tells them from other bytes: of random
+    records, one in 3,700 lies on a Gen1 sensor. A file of zeros is none: disks and not cameras make it.
+    """
+    if path.suffix.lower() != ".dat" or not path.is_file() or not path.stat().st_size:
+        return False
+    head = read_head(path)
+    records = DAT.records(head).astype(np.int64)
+    if head.startswith(b"% ") or not records.any():
+        return False
+    x, y = records >> 32 & 0x3FFF, records >> 46 & 0x3FFF
+    follows = np.diff(records & 0xFFFFFFFF, prepend=0) >= 0
+    return bool(np.mean((x < sensor_size.width) & (y < sensor_size.height) & follows) > _SURE)
+
+
+def open_bare_dat(path: Path, sensor_size: SensorSize, policy: str | ReadPolicy) -> Payload:
+    """Return where the records of a DAT file without a header lie.
+
+    Raises
+    ------
+    FormatError
+        When the policy is strict: to read without a header is a repair.
+    """
+    return Payload(path, DAT, 0, sensor_size, policy, {}, has_header=False)
 
 
 def read_dat_header(path: str | Path) -> DatHeader:

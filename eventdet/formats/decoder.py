@@ -11,29 +11,26 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eventdet.errors import FormatError, OptionError, check_option
+from eventdet.errors import FormatError, OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, check_sensor_size
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from . import _state
+from .policy import ReadPolicy
 
-__all__ = ["POLICIES", "Decoder", "Encoding"]
-
-POLICIES = ("repair", "strict", "trust")
-"""What happens to input that breaks its format: it is repaired and counted, or it raises.
-
-``trust`` repairs as well, but takes for granted that a file is in order where that saves reading all of it: a window
-of a DAT file is then found by bisection alone.
-"""
+__all__ = ["Decoder", "Encoding"]
 
 Kernel: TypeAlias = Callable[..., tuple[int, int]]
+TriggerKernel: TypeAlias = Callable[..., int]
 
 _FAULTS = {
     _state.BACKWARD: "stamp steps back",
     _state.OUT_OF_RANGE: "event lies outside the {size} sensor",
     _state.BEFORE_TIME: "event comes before the first time word",
     _state.UNKNOWN: "word of unknown type",
+    _state.BAD_POLARITY: "polarity is neither 0 nor 1",
 }
 
 _COUNTS = {
@@ -41,6 +38,7 @@ _COUNTS = {
     "out_of_range_dropped": _state.OUT_OF_RANGE,
     "before_time_dropped": _state.BEFORE_TIME,
     "unknown_words": _state.UNKNOWN,
+    "polarity_repaired": _state.BAD_POLARITY,
     "time_wraps": _state.WRAPS,
     "skipped_words": _state.SKIPPED,
     "trigger_words": _state.TRIGGERS,
@@ -68,6 +66,9 @@ class Encoding:
     load_kernel: Callable[[], Kernel]
     """Import Numba and return the kernel; a function, so that importing a format stays cheap."""
 
+    load_trigger_kernel: Callable[[], TriggerKernel] | None = None
+    """The same for the kernel that finds external triggers; None for a format without them."""
+
     def records(self, data: bytes | bytearray | memoryview, *, offset: int = 0) -> NDArray[np.integer]:
         """Return a view of the whole records of `data` from byte `offset` on; a cut record at the end is left out."""
         count = (len(data) - offset) // self.record_dtype.itemsize
@@ -83,14 +84,16 @@ class Decoder:
         Layout of the stream.
     sensor_size : SensorSize
         Events outside are dropped and counted.
-    policy : {"repair", "strict", "trust"}
-        Whether dirty input is repaired and counted, or raises.
+    policy : str or ReadPolicy
+        Whether dirty input is repaired and counted, or raises; and what happens to exact repeats.
     where : str
         Path of the file or name of the source, for messages.
     offset : int
         Byte offset of the first record in `where`, for messages.
     report : ReadReport, optional
         Counts are added to it as records are decoded; a new one by default.
+    on_triggers : callable, optional
+        Takes the external triggers of the records as they are decoded; without it they are only counted.
 
     Raises
     ------
@@ -103,14 +106,15 @@ class Decoder:
         encoding: Encoding,
         sensor_size: SensorSize,
         *,
-        policy: str = "repair",
+        policy: str | ReadPolicy = "repair",
         where: str = "stream",
         offset: int = 0,
         report: ReadReport | None = None,
+        on_triggers: Callable[[Triggers], None] | None = None,
     ) -> None:
         self.encoding = encoding
         self.sensor_size = check_sensor_size(sensor_size)
-        self.policy = check_option("policy", policy, POLICIES)
+        self.policy = ReadPolicy.of(policy)
         self.where = where
         self.report = ReadReport() if report is None else report
         """Counts of everything decoded so far."""
@@ -119,6 +123,9 @@ class Decoder:
         self._state = np.zeros(_state.NUM_SLOTS, np.int64)
         self._state[_state.HIGH] = -1
         self._rest = b""
+        self._last_seen: NDArray[np.int64] | None = None
+        self._on_triggers = on_triggers
+        self._trigger_kernel = encoding.load_trigger_kernel() if on_triggers and encoding.load_trigger_kernel else None
 
     def decode_into(self, records: NDArray[np.integer], out: Events) -> tuple[int, int]:
         """Decode records into the columns of `out` until either is used up.
@@ -152,14 +159,19 @@ class Decoder:
             raise OptionError(f"out must hold at least {self.encoding.events_per_record} events, got {len(out)}")
         self._state[_state.FAULT_RECORD] = -1
         height, width = self.sensor_size
-        consumed, written = self._kernel(records, width, height, self._state, out.t, out.x, out.y, out.p)
-        if self.policy == "strict" and self._state[_state.FAULT_RECORD] >= 0:
+        before = self._state.copy()
+        consumed, written = self._kernel(records, width, height, self._state, *out)
+        if self.policy.faults == "strict" and self._state[_state.FAULT_RECORD] >= 0:
             raise self._fault()
         self._offset += consumed * self.encoding.record_dtype.itemsize
-        self.report.num_events += written
+        if self._state[_state.TRIGGERS]:
+            self._hand_over_triggers(records[:consumed], before)
         for name, slot in _COUNTS.items():
             setattr(self.report, name, getattr(self.report, name) + int(self._state[slot]))
         self._state[_COUNTERS] = 0
+        if self.policy.duplicates != "ignore":
+            written = self._without_duplicates(out[:written])
+        self.report.num_events += written
         return consumed, written
 
     def iter_events(
@@ -186,6 +198,31 @@ class Decoder:
         records = self.encoding.records(joined)
         self._rest = joined[len(records) * self.encoding.record_dtype.itemsize :]
         return Events.concatenate(self.iter_events(records, num_events=_FEED_EVENTS))
+
+    def _without_duplicates(self, events: Events) -> int:
+        """Count the exact repeats, move the others to the front if asked, and return how many events stay."""
+        from ._duplicate_kernels import count_duplicates, drop_duplicates
+
+        height, width = self.sensor_size
+        if self._last_seen is None:
+            # Zeros that nobody writes to take no memory: a header that claims a huge sensor costs nothing.
+            self._last_seen = np.zeros(2 * height * width, np.int64)
+        columns = (events.t, events.x, events.y, events.p)
+        if self.policy.duplicates == "count":
+            self.report.duplicates_kept += count_duplicates(*columns, width, self._last_seen)
+            return len(events)
+        kept = drop_duplicates(*columns, width, self._last_seen)
+        self.report.duplicates_dropped += len(events) - kept
+        return kept
+
+    def _hand_over_triggers(self, records: NDArray[np.integer], before: NDArray[np.int64]) -> None:
+        """Pass on the triggers of `records`; `before` is the state that they were decoded from."""
+        if self._on_triggers is None or self._trigger_kernel is None:
+            return
+        triggers = Triggers.empty(int(self._state[_state.TRIGGERS]))
+        found = self._trigger_kernel(records, before, triggers.t, triggers.channel, triggers.value)
+        if found:
+            self._on_triggers(triggers[:found])
 
     def _fault(self) -> FormatError:
         kind = _FAULTS[int(self._state[_state.FAULT_KIND])].format(size=self.sensor_size)

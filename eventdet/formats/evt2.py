@@ -12,7 +12,7 @@ from eventdet.report import ReadReport
 from ._payload import Payload
 from ._raw_header import open_raw, raw_encoding
 from ._raw_writer import RawLayout, write_raw
-from .decoder import Encoding, Kernel
+from .decoder import Encoding, Kernel, TriggerKernel
 
 __all__ = ["EVT2", "is_evt2", "open_evt2", "read_evt2", "write_evt2"]
 
@@ -23,7 +23,15 @@ def _load_kernel() -> Kernel:
     return decode_evt2
 
 
-EVT2 = Encoding("evt2", np.dtype("<u4"), events_per_record=1, load_kernel=_load_kernel)
+def _load_trigger_kernel() -> TriggerKernel:
+    from ._evt2_kernels import find_evt2_triggers
+
+    return find_evt2_triggers
+
+
+EVT2 = Encoding(
+    "evt2", np.dtype("<u4"), events_per_record=1, load_kernel=_load_kernel, load_trigger_kernel=_load_trigger_kernel
+)
 
 
 def is_evt2(head: bytes) -> bool:

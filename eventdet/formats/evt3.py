@@ -15,7 +15,7 @@ from eventdet.report import ReadReport
 from ._payload import Payload
 from ._raw_header import open_raw, raw_encoding
 from ._raw_writer import RawLayout, write_raw
-from .decoder import Encoding, Kernel
+from .decoder import Encoding, Kernel, TriggerKernel
 
 __all__ = ["EVT3", "is_evt3", "open_evt3", "read_evt3", "write_evt3"]
 
@@ -26,7 +26,15 @@ def _load_kernel() -> Kernel:
     return decode_evt3
 
 
-EVT3 = Encoding("evt3", np.dtype("<u2"), events_per_record=12, load_kernel=_load_kernel)
+def _load_trigger_kernel() -> TriggerKernel:
+    from ._evt3_kernels import find_evt3_triggers
+
+    return find_evt3_triggers
+
+
+EVT3 = Encoding(
+    "evt3", np.dtype("<u2"), events_per_record=12, load_kernel=_load_kernel, load_trigger_kernel=_load_trigger_kernel
+)
 
 
 def is_evt3(head: bytes) -> bool:

@@ -9,6 +9,7 @@ from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 
+from .policy import ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes
 from .registry import open_recording
 
@@ -80,7 +81,7 @@ class RecordingInfo:
 
 
 def inspect_recording(
-    path: str | Path, *, sensor_size: SensorSize | None = None, policy: str = "repair"
+    path: str | Path, *, sensor_size: SensorSize | None = None, policy: str | ReadPolicy = "repair"
 ) -> RecordingInfo:
     """Return what a recording holds, after one pass with bounded memory.
 
@@ -90,8 +91,8 @@ def inspect_recording(
         The recording; its labels are looked for beside it.
     sensor_size : SensorSize, optional
         Used when the file does not tell its own.
-    policy : {"repair", "strict", "trust"}
-        As for :func:`eventdet.formats.open_recording`.
+    policy : {"repair", "strict", "trust"} or ReadPolicy
+        As for :func:`eventdet.formats.open_recording`; given by its name alone, exact repeats are counted.
 
     Returns
     -------
@@ -107,7 +108,8 @@ def inspect_recording(
     GeometryError
         When the sensor size is unknown.
     """
-    recording = open_recording(path, sensor_size=sensor_size, policy=policy)
+    rules = ReadPolicy(policy, duplicates="count") if isinstance(policy, str) else policy
+    recording = open_recording(path, sensor_size=sensor_size, policy=rules)
     tally = _Tally()
     for batch in recording.chunks():
         tally.add(batch)

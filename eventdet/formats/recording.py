@@ -12,6 +12,7 @@ from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from ._payload import Payload
 from ._windows import Window, WindowGrid, check_grid, cut_windows
@@ -36,7 +37,7 @@ class Recording:
 
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
-        self.report = ReadReport(trailing_bytes=payload.trailing_bytes)
+        self.report = payload.new_report()
         """Counts of everything decoded so far; what is decoded twice counts twice."""
 
     @property
@@ -157,6 +158,18 @@ class Recording:
         grid = check_grid(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
         return cut_windows(self._events_from(start_us), grid)
 
+    def triggers(self) -> Triggers:
+        """Return the external triggers of the recording, none for a format without them.
+
+        The whole file is decoded for it, with bounded memory but for the triggers themselves.
+
+        Raises
+        ------
+        FormatError
+            When the policy is strict and a record needs a repair.
+        """
+        return self._payload.read_triggers()
+
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         """Yield batches that hold at least all events from `start_us` on."""
         return self.chunks()
@@ -188,14 +201,14 @@ class DatRecording(Recording):
         """Whether no record steps back in time, wraps, or lies outside the sensor; True unseen under ``trust``."""
         from ._dat_kernels import scan_dat
 
-        if self._payload.policy == "trust":
+        if self._payload.rules.faults == "trust":
             return True
         return bool(scan_dat(self._records, self.sensor_size.width, self.sensor_size.height))
 
     def words(self, t0_us: int, t1_us: int) -> NDArray[np.uint32]:
         """Return the raw records with ``t0_us <= t < t1_us``, for kernels that read them in place.
 
-        Only for a clean file (`is_clean`): elsewhere the raw stamps are not the repaired ones.
+        Only for a clean file (`is_clean`) whose repeats are not dropped: elsewhere the records are not the events.
 
         Returns
         -------
@@ -206,11 +219,12 @@ class DatRecording(Recording):
         Raises
         ------
         OptionError
-            When the file is not clean.
+            When the file is not clean, or the policy drops duplicates.
         """
-        if not self.is_clean:
+        if not self._holds_its_events:
             raise OptionError(
-                f"{self.path}: words need a file in time order, on the sensor and without a wrap", hint="use slice"
+                f"{self.path}: words need a file in time order, on the sensor, without a wrap and with its duplicates",
+                hint="use slice",
             )
         return self._records[self._index(t0_us) : self._index(t1_us)].view(np.uint32).reshape(-1, 2)
 
@@ -226,6 +240,11 @@ class DatRecording(Recording):
         return self._payload.iter_events(self.report, num_events=_CHUNK_EVENTS, start=self._index(start_us))
 
     @property
+    def _holds_its_events(self) -> bool:
+        """Whether the records are the events that a full read delivers, one for one."""
+        return self._payload.rules.duplicates != "drop" and self.is_clean
+
+    @property
     def _records(self) -> NDArray[np.int64]:
         return self._payload.records.view(np.int64)
 
@@ -238,6 +257,6 @@ class DatRecording(Recording):
     @cached_property
     def _extent(self) -> _Extent:
         records = self._records
-        if not len(records) or not self.is_clean:
+        if not len(records) or not self._holds_its_events:
             return super()._extent
         return _Extent(len(records), *(int(record) & 0xFFFFFFFF for record in records[[0, -1]]))

@@ -1,6 +1,7 @@
 """The formats by name, and the one function that opens any of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +11,10 @@ from eventdet.geometry import SensorSize
 from ._payload import Payload
 from ._raw_header import raw_encoding
 from ._text_header import read_head
-from .dat import is_dat, open_dat
+from .dat import is_bare_dat, is_dat, open_bare_dat, open_dat
 from .evt2 import is_evt2, open_evt2
 from .evt3 import is_evt3, open_evt3
+from .policy import ReadPolicy
 from .recording import DatRecording, Recording
 
 __all__ = ["FORMATS", "detect_format", "open_recording"]
@@ -25,7 +27,7 @@ class EventFormat(NamedTuple):
     """Whether the first bytes of a file are of this format."""
 
     open: Callable[[Path, SensorSize | None, str], Payload]
-    """Read the header: path, the user's sensor size, policy."""
+    """Read the header: path, the user's sensor size, what happens to faults."""
 
     recording: Callable[[Payload], Recording]
     """Class of the recording."""
@@ -59,18 +61,22 @@ def detect_format(path: str | Path) -> str:
     raise FormatError(f"{path}: unknown format at byte 0, got {found}", hint=f"readable formats: {readable}")
 
 
-def open_recording(path: str | Path, *, sensor_size: SensorSize | None = None, policy: str = "repair") -> Recording:
+def open_recording(
+    path: str | Path, *, sensor_size: SensorSize | None = None, policy: str | ReadPolicy = "repair"
+) -> Recording:
     """Open an event file of any readable format; only its header is read.
 
     Parameters
     ----------
     path : str or Path
-        The file; the format is told by its first bytes.
+        The file; the format is told by its first bytes. DAT records without any header are read too, when the name
+        ends in ``.dat``, `sensor_size` is given, and the records are what they claim to be.
     sensor_size : SensorSize, optional
         Used when neither the header nor the camera it names gives a size.
-    policy : {"repair", "strict", "trust"}
+    policy : {"repair", "strict", "trust"} or ReadPolicy
         ``repair`` counts and mends dirty records, ``strict`` raises at the first one, ``trust`` mends as well but
-        does not check a DAT file for disorder before it jumps to a window.
+        does not check a DAT file for disorder before it jumps to a window. A `ReadPolicy` says more, e.g. what
+        happens to exact repeats of an event.
 
     Returns
     -------
@@ -94,6 +100,8 @@ def open_recording(path: str | Path, *, sensor_size: SensorSize | None = None, p
     >>> for window in recording.windows(50_000):  # doctest: +SKIP
     ...     print(window.t0_us, len(window.events))
     """
-    path = Path(path)
+    path, rules = Path(path), ReadPolicy.of(policy)
+    if sensor_size is not None and is_bare_dat(path, sensor_size):
+        return DatRecording(open_bare_dat(path, sensor_size, rules))
     known = FORMATS[detect_format(path)]
-    return known.recording(known.open(path, sensor_size, policy))
+    return known.recording(replace(known.open(path, sensor_size, rules.faults), policy=rules))

@@ -53,6 +53,7 @@ def decode_dat(records: list[tuple[int, int]], width: int, height: int) -> Decod
             stamp = clock
         if stamp // 2**32 > clock // 2**32:
             out.counts["time_wraps"] += 1
+        out.counts["polarity_repaired"] += word // 2**28 > 1
         clock = stamp
         out.rows.append((clock, x, y, p))
     return out

@@ -5,7 +5,7 @@ import pytest
 
 from eventdet.errors import FormatError, GeometryError, InputError, OptionError
 from eventdet.events import Events
-from eventdet.formats import read_dat, write_dat
+from eventdet.formats import open_recording, read_dat, write_dat
 from eventdet.formats.dat import is_dat, read_dat_header
 from eventdet.geometry import GEN1, SensorSize
 
@@ -155,6 +155,40 @@ def test_read_dat_of_a_broken_file_raises_one_line(tmp_path: Path, content: byte
         read_dat(path, sensor_size=GEN1)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def bare_file(path: Path, count: int = 50) -> Path:
+    return write(path, *(record(10 * i, i, i, i % 2) for i in range(count)))
+
+
+def test_records_without_a_header_are_read_when_name_and_size_say_dat(tmp_path: Path) -> None:
+    recording = open_recording(bare_file(tmp_path / "a.dat"), sensor_size=GEN1)
+    assert rows(recording.slice(0, 30)) == [(0, 0, 0, 0), (10, 1, 1, 1), (20, 2, 2, 0)]
+    assert recording.report.repairs == {"missing_header": 1}
+    with pytest.raises(FormatError, match="no header, at byte 0"):
+        open_recording(tmp_path / "a.dat", sensor_size=GEN1, policy="strict")
+
+
+@pytest.mark.parametrize("why", ["no-size", "other-name", "off-sensor", "other-bytes", "zeros"])
+def test_records_without_a_header_are_refused_when_in_doubt(tmp_path: Path, why: str) -> None:
+    path = bare_file(tmp_path / ("a.bin" if why == "other-name" else "a.dat"))
+    if why == "other-bytes":
+        path.write_bytes(bytes(range(256)) * 4)
+    if why == "zeros":
+        path.write_bytes(bytes(800))
+    # Of 50 pixels on the diagonal, 20 lie on a 20x20 sensor: too few to be its recording.
+    size = {"no-size": None, "off-sensor": SensorSize(20, 20)}.get(why, GEN1)
+    with pytest.raises(FormatError, match="unknown format at byte 0"):
+        open_recording(path, sensor_size=size)
+
+
+def test_read_dat_masks_and_counts_a_polarity_beyond_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dat", HEADER, b"\x00\x08", record(1, 0, 0, 2), record(2, 0, 0, 3), record(3, 0, 0, 1))
+    events, report = read_dat(path)
+    assert events.p.tolist() == [0, 1, 1]
+    assert report.repairs == {"polarity_repaired": 2}
+    with pytest.raises(FormatError, match="polarity is neither 0 nor 1, at byte 77"):
+        read_dat(path, policy="strict")
 
 
 def test_is_dat_tells_dat_from_raw() -> None:

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdet.errors import OptionError
+from eventdet.events import Events
+from eventdet.formats import EVT2, EVT3, Decoder, open_recording, write_dat
+from eventdet.geometry import GEN1, SensorSize
+from eventdet.triggers import Triggers
+
+from .test_decoder import evt2_words, evt3_words
+
+EVT2_HEADER = b"% evt 2.0\n% format EVT2;height=240;width=304\n% end\n"
+EVT3_HEADER = b"% evt 3.0\n% format EVT3;height=240;width=304\n% end\n"
+
+
+def trigger_rows(triggers: Triggers) -> list[tuple[int, int, int]]:
+    return list(zip(triggers.t.tolist(), triggers.channel.tolist(), triggers.value.tolist(), strict=True))
+
+
+def test_evt2_triggers_are_a_stream_of_their_own(tmp_path: Path) -> None:
+    # The first comes before any TIME_HIGH. TIME_HIGH 2 is 128 us; low bits 5 and 9; channels 0 and 31.
+    words = [0xA << 28 | 1, 0x8 << 28 | 2, 0xA << 28 | 5 << 22 | 1, 0x0, 0xA << 28 | 9 << 22 | 31 << 8]
+    (tmp_path / "a.raw").write_bytes(EVT2_HEADER + np.array(words, "<u4").tobytes())
+    recording = open_recording(tmp_path / "a.raw")
+    assert trigger_rows(recording.triggers()) == [(133, 0, 1), (137, 31, 0)]
+    # To ask for triggers is not to read the events.
+    assert recording.report.num_events == 0
+    assert len(recording.slice(0, 1000)) == 1
+    assert recording.report.trigger_words == 3
+
+
+def test_evt3_triggers_have_the_stamp_in_force(tmp_path: Path) -> None:
+    # Rising on channel 1 at 4096 + 16, falling on channel 15 after a step back to 4096 + 10.
+    words = [0xA101, 0x8001, 0x6010, 0xA101, 0x2000, 0x600A, 0xAF00]
+    (tmp_path / "a.raw").write_bytes(EVT3_HEADER + np.array(words, "<u2").tobytes())
+    assert trigger_rows(open_recording(tmp_path / "a.raw").triggers()) == [(4112, 1, 1), (4106, 15, 0)]
+
+
+def test_a_format_without_triggers_has_none(tmp_path: Path) -> None:
+    write_dat(tmp_path / "a.dat", Events.empty(), GEN1)
+    assert len(open_recording(tmp_path / "a.dat").triggers()) == 0
+
+
+def evt2_reference(words: list[int]) -> list[tuple[int, int, int]]:
+    found, high, epoch = [], -1, 0
+    for word in words:
+        kind, value = word >> 28, word & (2**28 - 1)
+        if kind == 8:
+            if high >= value + 2**27:
+                epoch += 1
+            elif value >= high + 2**27 and epoch > 0:
+                epoch -= 1
+            high = value
+        elif kind == 10 and high >= 0:
+            found.append((epoch * 2**34 + high * 64 + (word >> 22) % 64, (word >> 8) % 32, word % 2))
+    return found
+
+
+def evt3_reference(words: list[int]) -> list[tuple[int, int, int]]:
+    found, high, low, loop = [], -1, 0, 0
+    for word in words:
+        kind, value = word >> 12, word % 2**12
+        if kind == 6:
+            low = value
+        elif kind == 8 and value != high:
+            if high >= value + 2048:
+                loop += 1
+            elif value >= high + 4080 and loop > 0:
+                loop -= 1
+            high, low = value, 0
+        elif kind == 10 and high >= 0:
+            found.append(((loop * 4096 + high) * 4096 + low, value >> 8, value % 2))
+    return found
+
+
+def found_in_chunks(decoder_words: "np.ndarray[tuple[int], np.dtype[np.unsignedinteger]]", chunk: int) -> list[object]:
+    encoding = EVT2 if decoder_words.dtype == np.uint32 else EVT3
+    found: list[Triggers] = []
+    decoder = Decoder(encoding, SensorSize(20, 40), on_triggers=found.append)
+    for _ in decoder.iter_events(decoder_words, num_events=chunk):
+        pass
+    return list(trigger_rows(Triggers.concatenate(found)))
+
+
+@given(evt2_words, st.integers(1, 20))
+def test_evt2_triggers_agree_with_reference_however_cut(words: list[int], chunk: int) -> None:
+    assert found_in_chunks(np.array(words, np.uint32), chunk) == evt2_reference(words)
+
+
+@given(evt3_words, st.integers(1, 20))
+def test_evt3_triggers_agree_with_reference_however_cut(words: list[int], chunk: int) -> None:
+    assert found_in_chunks(np.array(words, np.uint16), chunk) == evt3_reference(words)
+
+
+def test_triggers_check_their_columns() -> None:
+    with pytest.raises(OptionError, match=r"triggers.value must be uint8 of shape \(2,\), got uint8 \(3,\)"):
+        Triggers(np.zeros(2, np.int64), np.zeros(2, np.uint8), np.zeros(3, np.uint8))
+    assert len(Triggers.concatenate([])) == 0
