@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from eventdet.formats import ReadPolicy
     from eventdet.geometry import SensorSize
 
 __all__ = [
+    "Duplicates",
     "Duration",
     "Fit",
     "Json",
@@ -17,6 +19,7 @@ __all__ = [
     "RecordingPath",
     "SensorSizeText",
     "Start",
+    "parse_policy",
     "parse_sensor_size",
     "parse_span_us",
 ]
@@ -29,6 +32,9 @@ SensorSizeText = Annotated[
     ),
 ]
 Policy = Annotated[str, typer.Option("--policy", help="Dirty input: repair (fix and count) or strict (stop).")]
+Duplicates = Annotated[
+    str, typer.Option("--duplicates", help="Exact repeats of an event: ignore (fastest), count, or drop.")
+]
 Fit = Annotated[str, typer.Option("--fit", help="A sensor larger than the network: scale, crop, or none (refuse).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
@@ -46,6 +52,13 @@ def parse_sensor_size(text: str | None) -> "SensorSize | None":
     from eventdet.geometry import SensorSize
 
     return None if text is None else SensorSize.parse(text)
+
+
+def parse_policy(policy: str, duplicates: str) -> "ReadPolicy":
+    """Return what the user wants to happen to dirty input."""
+    from eventdet.formats import ReadPolicy
+
+    return ReadPolicy(policy, duplicates)
 
 
 def parse_span_us(start: str | None, duration: str | None, *, t_first_us: int) -> tuple[int | None, int | None]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import Json, Policy, Quiet, SensorSizeText, parse_sensor_size
+from ._options import Duplicates, Json, Policy, Quiet, SensorSizeText, parse_policy, parse_sensor_size
 from ._progress import progress_bar
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def command(
     no_frames: Annotated[bool, typer.Option("--no-frames", help="Leave the tensors out.")] = False,
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
+    duplicates: Duplicates = "count",
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
@@ -42,7 +43,7 @@ def command(
         write_events=not no_events,
         write_frames=not no_frames,
         sensor_size=parse_sensor_size(sensor_size),
-        policy=policy,
+        policy=parse_policy(policy, duplicates),
     )
     with progress_bar("convert", 1.0, unit="of the bytes", quiet=quiet) as advance:
         summary = convert(source, output, options, on_progress=advance)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ._options import Json, Policy, RecordingPath, SensorSizeText, parse_sensor_size
+from ._options import Duplicates, Json, Policy, RecordingPath, SensorSizeText, parse_policy, parse_sensor_size
 
 if TYPE_CHECKING:
     from eventdet.formats.inspect import RecordingInfo
@@ -14,12 +14,16 @@ __all__ = ["command"]
 
 
 def command(
-    file: RecordingPath, sensor_size: SensorSizeText = None, policy: Policy = "repair", json: Json = False
+    file: RecordingPath,
+    sensor_size: SensorSizeText = None,
+    policy: Policy = "repair",
+    duplicates: Duplicates = "count",
+    json: Json = False,
 ) -> None:
     """Show format, geometry, rates, repairs and labels of a recording."""
     from eventdet.formats.inspect import inspect_recording
 
-    info = inspect_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    info = inspect_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates))
     if json:
         from json import dumps
 
@@ -45,6 +49,8 @@ def _table(info: "RecordingInfo") -> str:
         ("ON share", f"{info.on_share:.3f}"),
         ("monotonic", "yes" if info.is_monotonic else f"no, {counts['backward_clamped']:,} steps back"),
         ("out of range", f"{counts['out_of_range_dropped']:,}"),
+        ("duplicates", f"{counts['duplicates_kept'] + counts['duplicates_dropped']:,}"),
+        ("triggers", f"{counts['trigger_words']:,}"),
         ("repaired", repairs or "nothing"),
     ]
     if info.labels_path is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventdet.errors import FormatError, InputError, OptionError, check_option
-from eventdet.formats import POLICIES, find_boxes
+from eventdet.formats import ReadPolicy, find_boxes
 from eventdet.geometry import FITS, SensorSize, check_sensor_size
 
 from ._layout import FORMAT_VERSION
@@ -30,6 +30,9 @@ _SUFFIXES = {".dat", ".raw"}
 
 _DEFAULT_REPRESENTATION = make_representation("histogram", bins=5)
 """Of EMS-YOLO: five steps over the last 250 ms."""
+
+
+_COUNTING = ReadPolicy(duplicates="count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,8 @@ class ConvertOptions:
     sensor_size: SensorSize | None = None
     """For files that do not name theirs."""
 
-    policy: str = "repair"
-    """``repair`` or ``strict``: what happens to input that breaks its format."""
+    policy: str | ReadPolicy = _COUNTING
+    """What happens to dirty input; given by its name alone, exact repeats are not looked for."""
 
     frame_size: SensorSize | None = None
     """Rows and columns of the tensors; None: those of the sensor."""
@@ -74,7 +77,7 @@ class ConvertOptions:
 
     def __post_init__(self) -> None:
         """Check every field, see `Raises`."""
-        check_option("policy", self.policy, POLICIES)
+        ReadPolicy.of(self.policy)
         check_option("fit", self.fit, FITS)
         for name in ("window_us", "stride_us"):
             value = getattr(self, name)
@@ -93,7 +96,7 @@ class ConvertOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, the stride filled in."""
-        return {**asdict(self), "stride_us": self.step_us}
+        return {**asdict(self), "policy": asdict(ReadPolicy.of(self.policy)), "stride_us": self.step_us}
 
     @property
     def digest(self) -> str:

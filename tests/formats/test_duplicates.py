@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventdet.cli.main import run
 from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.formats import (
@@ -20,6 +21,7 @@ from eventdet.formats import (
     write_evt3,
 )
 from eventdet.geometry import GEN1, SensorSize
+from eventdet.preprocessing import open_stored_recording
 
 from .reference import Row, rows
 
@@ -62,6 +64,15 @@ def test_duplicates_are_not_looked_for_unless_asked(tmp_path: Path) -> None:
     recording = open_recording(tmp_path / "a")
     assert len(recording.slice(0, 10)) == 7
     assert recording.report.duplicates_kept == 0
+
+
+@pytest.mark.parametrize(("duplicates", "num_events"), [("count", 7), ("drop", 4)])
+def test_a_store_keeps_the_count_of_duplicates(tmp_path: Path, duplicates: str, num_events: int) -> None:
+    write_dat(tmp_path / "a.dat", events_of(ROWS), GEN1)
+    assert run(["convert", str(tmp_path / "a.dat"), "-o", str(tmp_path / "a.zarr"), "--duplicates", duplicates]) == 0
+    stored = open_stored_recording(tmp_path / "a.zarr")
+    assert stored.num_events == num_events
+    assert stored.report.duplicates_kept + stored.report.duplicates_dropped == 3
 
 
 def test_info_counts_duplicates(tmp_path: Path) -> None:
