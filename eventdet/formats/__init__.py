@@ -3,7 +3,8 @@
 Importing this package loads NumPy alone; Numba comes in when the first event is decoded.
 """
 
-from ._windows import Window, WindowGrid, cut_windows
+from ._dat_records import pack_dat
+from ._windows import Window, WindowCutter, WindowGrid, cut_windows
 from .dat import DAT, read_dat, write_dat
 from .decoder import Decoder, Encoding
 from .evt2 import EVT2, read_evt2, write_evt2
@@ -28,12 +29,14 @@ __all__ = [
     "Recording",
     "RecordingInfo",
     "Window",
+    "WindowCutter",
     "WindowGrid",
     "cut_windows",
     "detect_format",
     "find_boxes",
     "inspect_recording",
     "open_recording",
+    "pack_dat",
     "read_boxes",
     "read_dat",
     "read_evt2",

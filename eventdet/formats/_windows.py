@@ -8,7 +8,7 @@ import numpy as np
 from eventdet.errors import OptionError
 from eventdet.events import Events
 
-__all__ = ["Window", "WindowGrid", "cut_windows"]
+__all__ = ["Window", "WindowCutter", "WindowGrid", "cut_windows"]
 
 
 class Window(NamedTuple):
@@ -64,6 +64,90 @@ def check_grid(grid: WindowGrid) -> WindowGrid:
     return grid
 
 
+class WindowCutter:
+    """Cuts a stream into windows, batch by batch.
+
+    A window is complete when an event beyond it has come, or word that nothing before its end comes any more: an
+    event with the stamp of the last one may always follow.
+
+    Parameters
+    ----------
+    grid : WindowGrid
+        Where the windows lie.
+
+    Raises
+    ------
+    OptionError
+        When length or stride of the grid is not positive.
+    """
+
+    def __init__(self, grid: WindowGrid) -> None:
+        self._grid = check_grid(grid)
+        self._start = grid.start_us
+        self._seq = 0
+        self._held: list[Events] = []
+        self._num_held = 0
+        self._t_last: int | None = None
+
+    @property
+    def num_held(self) -> int:
+        """Events that wait for their window to be complete."""
+        return self._num_held
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every window before the stop of the grid has been handed out."""
+        stop = self._grid.stop_us
+        return stop is not None and self._start is not None and self._seq > self._grid.last_index(self._start, stop - 1)
+
+    def push(self, events: Events, *, now_us: int | None = None) -> Iterator[Window]:
+        """Take the next events and yield the windows that are complete with them.
+
+        Parameters
+        ----------
+        events : Events
+            In time order, after those of earlier calls; maybe none.
+        now_us : int, optional
+            No event before this stamp comes any more.
+
+        Yields
+        ------
+        Window
+            Empty windows too.
+        """
+        if len(events):
+            self._t_last = int(events.t[-1])
+            if self._start is None:
+                self._start = int(events.t[0]) // self._grid.stride_us * self._grid.stride_us
+            self._held.append(events)
+            self._num_held += len(events)
+        reached = max((t for t in (self._t_last, now_us) if t is not None), default=None)
+        if self._start is None or reached is None:
+            return
+        complete = (reached - self._grid.length_us - self._start) // self._grid.stride_us + 1
+        if self._grid.stop_us is not None:
+            complete = min(complete, self._grid.last_index(self._start, self._grid.stop_us - 1) + 1)
+        if complete > self._seq:
+            joined = _join(self._held)
+            yield from self._cut(joined, self._start, complete)
+            self._held = [joined[int(np.searchsorted(joined.t, self._start + self._seq * self._grid.stride_us)) :]]
+            self._num_held = len(self._held[0])
+
+    def finish(self) -> Iterator[Window]:
+        """Yield the windows that remain when nothing more comes."""
+        end = self._t_last if self._grid.stop_us is None else self._grid.stop_us - 1
+        if self._start is not None and end is not None:
+            yield from self._cut(_join(self._held), self._start, self._grid.last_index(self._start, end) + 1)
+
+    def _cut(self, events: Events, start_us: int, stop: int) -> Iterator[Window]:
+        """Yield the windows up to number `stop`, from events that hold all of theirs."""
+        while self._seq < stop:
+            t0 = start_us + self._seq * self._grid.stride_us
+            t1 = t0 + self._grid.length_us
+            self._seq += 1
+            yield Window(self._seq - 1, t0, t1, events.between(t0, t1))
+
+
 def cut_windows(batches: Iterable[Events], grid: WindowGrid) -> Iterator[Window]:
     """Yield the windows of a stream in order, each as soon as an event beyond it has come.
 
@@ -84,39 +168,11 @@ def cut_windows(batches: Iterable[Events], grid: WindowGrid) -> Iterator[Window]
     OptionError
         When length or stride of the grid is not positive.
     """
-    check_grid(grid)
-    start = grid.start_us
-    seq = 0
-    held: list[Events] = []
-    t_last = None
+    cutter = WindowCutter(grid)
     for batch in batches:
-        if not len(batch):
-            continue
-        t_last = int(batch.t[-1])
-        if start is None:
-            start = int(batch.t[0]) // grid.stride_us * grid.stride_us
-        held.append(batch)
-        # An event with the stamp of the last one may still come: only windows that end before it are complete.
-        complete = (t_last - grid.length_us - start) // grid.stride_us + 1
-        if grid.stop_us is not None:
-            complete = min(complete, grid.last_index(start, grid.stop_us - 1) + 1)
-        if complete > seq:
-            joined = _join(held)
-            yield from _cut(joined, grid, start, range(seq, complete))
-            seq = complete
-            held = [joined[int(np.searchsorted(joined.t, start + seq * grid.stride_us)) :]]
-    if start is None:
-        return
-    end = t_last if grid.stop_us is None else grid.stop_us - 1
-    if end is not None:
-        yield from _cut(_join(held), grid, start, range(seq, grid.last_index(start, end) + 1))
+        yield from cutter.push(batch)
+    yield from cutter.finish()
 
 
 def _join(batches: list[Events]) -> Events:
     return batches[0] if len(batches) == 1 else Events.concatenate(batches)
-
-
-def _cut(events: Events, grid: WindowGrid, start_us: int, numbers: range) -> Iterator[Window]:
-    for seq in numbers:
-        t0 = start_us + seq * grid.stride_us
-        yield Window(seq, t0, t0 + grid.length_us, events.between(t0, t0 + grid.length_us))

@@ -192,6 +192,34 @@ class Decoder:
             if written:
                 yield columns[:written]
 
+    def advance_to(self, t_us: int) -> None:
+        """Take note that no event before `t_us` comes any more: one that does is late, and raised to it.
+
+        For DAT, whose stamps overflow every 71.6 minutes, it also says which overflow the next ones belong to.
+        """
+        self._state[_state.CLOCK] = max(int(self._state[_state.CLOCK]), t_us)
+
+    def cut(self) -> None:
+        """Forget the cut record that `feed` holds, since what comes next does not continue it."""
+        self.report.trailing_bytes += len(self._rest)
+        self._rest = b""
+
+    def finish(self) -> None:
+        """Take note that the stream has ended: what is left of a cut event is counted.
+
+        Raises
+        ------
+        FormatError
+            When the policy is strict and an event is cut.
+        """
+        num_held = int(self._state[_state.NUM_HELD])
+        self._state[_state.NUM_HELD] = 0
+        if num_held and self.policy.faults == "strict":
+            raise FormatError(
+                f"{self.where}: last event is cut, at byte {self._offset - num_held}", hint="read it with policy repair"
+            )
+        self.report.trailing_bytes += num_held
+
     def feed(self, data: bytes | bytearray | memoryview) -> Events:
         """Return the events of the next bytes of the stream; a cut record waits for the next call."""
         joined = self._rest + bytes(data) if self._rest else bytes(data)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.formats._windows import WindowGrid, cut_windows
+from eventdet.formats._windows import WindowCutter, WindowGrid, cut_windows
 
 
 def at(stamps: list[int]) -> Events:
@@ -90,3 +90,42 @@ def test_windows_do_not_depend_on_how_the_stream_is_cut(
                 break
             number += 1
     assert [(*window[:3], window.events.t.tolist()) for window in windows] == expected
+
+
+@given(
+    st.lists(st.tuples(st.lists(st.integers(0, 9), max_size=5), st.integers(0, 12)), max_size=12),
+    st.integers(1, 15),
+    st.integers(1, 15),
+)
+def test_heartbeats_bring_windows_earlier_and_change_none(
+    batches: list[tuple[list[int], int]], length: int, stride: int
+) -> None:
+    now, whole, windows = 0, [], []
+    cutter = WindowCutter(WindowGrid(length, stride, None, None))
+    for steps, silence in batches:
+        stamps = [now := now + step for step in steps]
+        whole += stamps
+        windows += list(cutter.push(at(stamps)))
+        now += silence
+        windows += list(cutter.push(at([]), now_us=now))
+        if windows:
+            # Everything that ends by now has come, and nothing else.
+            assert windows[-1].t1_us <= now < windows[-1].t1_us + stride
+    windows += list(cutter.finish())
+    expected = list(cut_windows([at(whole)], WindowGrid(length, stride, None, None)))
+    for window, other in zip(windows, expected, strict=False):
+        assert window[:3] == other[:3]
+        assert window.events.t.tolist() == other.events.t.tolist()
+    # Silence behind the last event may have closed windows that a file does not have, with no event of their own.
+    assert len(windows) >= len(expected)
+    if stride >= length:
+        assert all(not len(window.events) for window in windows[len(expected) :])
+
+
+def test_a_cutter_is_finished_with_the_last_window_before_its_stop() -> None:
+    cutter = WindowCutter(WindowGrid(10, 10, None, 30))
+    assert not cutter.is_finished
+    assert [window.seq for window in cutter.push(at([5]), now_us=20)] == [0, 1]
+    assert (cutter.is_finished, cutter.num_held) == (False, 0)
+    assert [window.seq for window in cutter.push(at([40]))] == [2]
+    assert cutter.is_finished
