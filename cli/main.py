@@ -8,7 +8,7 @@ import typer
 
 from eventdet import __version__
 
-from . import benchmark, convert, doctor, info, simulate, stream, visualize
+from . import benchmark, convert, doctor, info, labels, simulate, stream, visualize
 
 __all__ = ["app", "main", "run"]
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 for module in (info, convert, stream, visualize, simulate, doctor, benchmark):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
+app.add_typer(labels.app, name="labels")
 
 
 def _print_version(wanted: bool) -> None:

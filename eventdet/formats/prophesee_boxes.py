@@ -16,7 +16,7 @@ from eventdet.errors import FormatError
 from ._atomic import atomic_writer
 from ._text_header import read_head
 
-__all__ = ["BOX_DTYPE", "find_boxes", "read_boxes", "write_boxes"]
+__all__ = ["BOX_DTYPE", "box_layout", "find_boxes", "read_boxes", "write_boxes"]
 
 BOX_DTYPE = np.dtype(
     [
@@ -75,6 +75,21 @@ def read_boxes(path: str | Path) -> Boxes:
         score=array[found["score"]] if found["score"] else 1.0,
         track_id=array["track_id"] if "track_id" in names else -1,
     )
+
+
+def box_layout(path: str | Path) -> str:
+    """Return which layout a label file has: ``old`` (Gen1), ``new`` (1 Mpx and the toolbox), or ``mixed``.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be opened.
+    FormatError
+        When it is no ``.npy`` file or cut.
+    """
+    names = set(_load(Path(path)).dtype.names or ())
+    old, new = names & {"ts", "confidence"}, names & {"t", "class_confidence"}
+    return "mixed" if old and new else "old" if old else "new"
 
 
 def write_boxes(path: str | Path, boxes: Boxes) -> None:
