@@ -5,10 +5,15 @@ Importing this package loads NumPy alone; Numba comes in when the first event is
 
 from ._dat_records import pack_dat
 from ._windows import Window, WindowCutter, WindowGrid, cut_windows
-from .dat import DAT, read_dat, write_dat
+from .aedat2 import AEDAT2_DAVIS, AEDAT2_DVS128, read_aedat2
+from .aer40 import AER40, read_aer40, write_aer40
+from .dat import DAT, DAT1, read_dat, write_dat
 from .decoder import Decoder, Encoding
+from .es import ES, read_es, write_es
 from .evt2 import EVT2, read_evt2, write_evt2
 from .evt3 import EVT3, read_evt3, write_evt3
+from .evt4 import EVT4, read_evt4
+from .evt21 import EVT21, EVT21_SWAPPED, read_evt21, write_evt21
 from .inspect import RecordingInfo, inspect_recording
 from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
@@ -16,10 +21,18 @@ from .recording import DatRecording, Recording
 from .registry import FORMATS, detect_format, open_recording
 
 __all__ = [
+    "AEDAT2_DAVIS",
+    "AEDAT2_DVS128",
+    "AER40",
     "DAT",
+    "DAT1",
     "DUPLICATES",
+    "ES",
     "EVT2",
     "EVT3",
+    "EVT4",
+    "EVT21",
+    "EVT21_SWAPPED",
     "FORMATS",
     "POLICIES",
     "DatRecording",
@@ -37,12 +50,20 @@ __all__ = [
     "inspect_recording",
     "open_recording",
     "pack_dat",
+    "read_aedat2",
+    "read_aer40",
     "read_boxes",
     "read_dat",
+    "read_es",
     "read_evt2",
     "read_evt3",
+    "read_evt4",
+    "read_evt21",
+    "write_aer40",
     "write_boxes",
     "write_dat",
+    "write_es",
     "write_evt2",
     "write_evt3",
+    "write_evt21",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ._fault_kernels import count_faults
 from ._state import BACKWARD, BAD_POLARITY, CLOCK, OUT_OF_RANGE, WRAPS
 
-__all__ = ["bisect_dat", "decode_dat", "scan_dat", "unwrap_dat"]
+__all__ = ["bisect_dat", "decode_dat", "decode_dat1", "scan_dat", "unwrap_dat"]
 
 _EPOCH = 1 << 32
 _HALF = 1 << 31
@@ -58,6 +58,21 @@ def decode_dat(
                 block, start, width, height, state, t[written:end], x[written:end], y[written:end], p[written:end]
             )
     return limit, written
+
+
+def decode_dat1(
+    records: NDArray[np.int64], width: int, height: int, state: NDArray[np.int64],
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+) -> tuple[int, int]:  # fmt: skip
+    """Decode records of version 1, with x in bits 0-8, y in bits 9-16 and the polarity in bit 17 of the upper half.
+
+    A few shifts make them records of version 2, so that one kernel serves both; these files are too old to be large.
+    """
+    given = records[: len(t)]
+    word = given >> 32
+    event = word & 0x1FF | (word >> 9 & 0xFF) << 14 | (word >> 17 & 1) << 28
+    consumed, written = decode_dat(given & _LOW | event << 32, width, height, state, t, x, y, p)
+    return consumed, written
 
 
 @njit(cache=True, nogil=True)

@@ -21,7 +21,7 @@ from ._state import (
     WRAPS,
 )
 
-__all__ = ["decode_evt2", "encode_evt2", "find_evt2_triggers"]
+__all__ = ["advance_high", "decode_evt2", "encode_evt2", "find_evt2_triggers"]
 
 _CD_ON = 0x1
 _TIME_HIGH = 0x8
@@ -48,7 +48,7 @@ def decode_evt2(
         word = np.int64(words[i])
         kind = word >> 28
         if kind == _TIME_HIGH:
-            high = _advance_high(word & (_HIGH_RANGE - 1), state)
+            high = advance_high(word & (_HIGH_RANGE - 1), state)
             base = state[EPOCH] + (high << _LOW_BITS)
             continue
         if kind > _CD_ON:
@@ -75,7 +75,7 @@ def decode_evt2(
 
 
 @njit(cache=True, nogil=True)
-def _advance_high(high: np.int64, state: NDArray[np.int64]) -> np.int64:
+def advance_high(high: np.int64, state: NDArray[np.int64]) -> np.int64:
     """Store the new TIME_HIGH; a decrease of half the range is an overflow, such an increase a late word before it."""
     if state[HIGH] - high >= _HALF:
         state[EPOCH] += _EPOCH_US
@@ -111,7 +111,7 @@ def find_evt2_triggers(
         word = np.int64(words[i])
         kind = word >> 28
         if kind == _TIME_HIGH:
-            _advance_high(word & (_HIGH_RANGE - 1), state)
+            advance_high(word & (_HIGH_RANGE - 1), state)
         elif kind == _EXT_TRIGGER and state[HIGH] >= 0:
             t[written] = state[EPOCH] + (state[HIGH] << _LOW_BITS) + ((word >> 22) & 0x3F)
             channel[written] = (word >> 8) & 0x1F

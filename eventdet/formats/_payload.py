@@ -100,7 +100,13 @@ class Payload:
         out: Events | None = None,
         on_triggers: Callable[[Triggers], None] | None = None,
     ) -> Iterator[Events]:
-        """Yield the events of records ``start:stop`` in batches of about `num_events`; counts are added to `report`."""
+        """Yield the events of records ``start:stop`` in batches of about `num_events`; counts are added to `report`.
+
+        Raises
+        ------
+        FormatError
+            When the policy is strict and a record needs a repair, or the last event is cut.
+        """
         decoder = Decoder(
             self.encoding,
             self.sensor_size,
@@ -110,7 +116,9 @@ class Payload:
             report=report,
             on_triggers=on_triggers,
         )
-        return decoder.iter_events(self.records[start:stop], num_events=num_events, out=out)
+        yield from decoder.iter_events(self.records[start:stop], num_events=num_events, out=out)
+        if stop is None:
+            decoder.finish()
 
     def read(self) -> tuple[Events, ReadReport]:
         """Return all events and the counts of what was read, dropped and clamped."""

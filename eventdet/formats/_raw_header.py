@@ -1,4 +1,4 @@
-"""Header of Prophesee RAW files, common to EVT2 and EVT3."""
+"""Header of Prophesee RAW files, common to all encodings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,9 @@ def read_raw_header(path: str | Path) -> RawHeader:
     head = read_head(path)
     text = parse_text_header(head)
     options = dict(part.partition("=")[::2] for part in text.fields.get("format", "").split(";")[1:])
-    if options.get("endianness", "little") != "little":
+    # The legacy order of EVT 2.1 is another order of halves, which open_evt21 looks into.
+    known = ("little", "legacy") if raw_encoding(head) == "evt21" else ("little",)
+    if options.get("endianness", "little") not in known:
         raise FormatError(f"{path}: words must be little-endian, got {options['endianness']!r}, in its header")
     size = _size(path, options, text.fields.get("geometry", ""))
     return RawHeader(text.fields, raw_encoding(head), size, text.num_bytes)
@@ -96,7 +98,7 @@ def write_raw_header(version: str, sensor_size: SensorSize, *, date: str) -> byt
 
     Parameters
     ----------
-    version : {"2.0", "3.0"}
+    version : {"2.0", "2.1", "3.0"}
         Version of the encoding.
     sensor_size : SensorSize
         At most 2048 on both sides, since the words hold 11 bits.
@@ -114,7 +116,7 @@ def write_raw_header(version: str, sensor_size: SensorSize, *, date: str) -> byt
     lines = (
         f"date {date}",
         f"evt {version}",
-        f"format EVT{version[0]};height={height};width={width}",
+        f"format EVT{version.replace('.', '').removesuffix('0')};height={height};width={width}",
         f"geometry {sensor_size}",
         "end",
     )

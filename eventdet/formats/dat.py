@@ -1,7 +1,8 @@
-"""Prophesee DAT: a text header, two bytes, then 8-byte records; the form of the Gen1 Automotive Detection dataset.
+"""Prophesee DAT: a text header, two bytes, then 8-byte records; the form of the Gen1 and N-CARS datasets.
 
 Layout of a record, little endian: a 32-bit stamp in microseconds, then a 32-bit word with x in bits 0-13, y in
-bits 14-27 and the polarity in bit 28. The stamp overflows every 71.6 minutes.
+bits 14-27 and the polarity in bit 28. The stamp overflows every 71.6 minutes. Version 1, which is read only, keeps x in
+bits 0-8, y in bits 9-16 and the polarity in bit 17.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from eventdet.report import ReadReport
 from ._atomic import atomic_writer
 from ._batches import checked_batches
 from ._cameras import camera_size
+from ._dat_records import pack_dat
 from ._payload import Payload
 from ._text_header import HEAD_BYTES, parse_text_header, read_head
 from .decoder import Encoding, Kernel
@@ -25,6 +27,7 @@ from .policy import ReadPolicy
 
 __all__ = [
     "DAT",
+    "DAT1",
     "DatHeader",
     "is_bare_dat",
     "is_dat",
@@ -50,7 +53,17 @@ def _load_kernel() -> Kernel:
     return decode_dat
 
 
+def _load_version_1_kernel() -> Kernel:
+    from ._dat_kernels import decode_dat1
+
+    return decode_dat1
+
+
 DAT = Encoding("dat", np.dtype("<i8"), events_per_record=1, load_kernel=_load_kernel)
+"""Records of version 2."""
+
+DAT1 = Encoding("dat", np.dtype("<i8"), events_per_record=1, load_kernel=_load_version_1_kernel)
+"""Records of version 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,9 @@ class DatHeader:
 
     fields: dict[str, str]
     """Header lines, value by lower-case key."""
+
+    version: int
+    """1 or 2."""
 
     event_type: int
     """Type byte: 0x00 or 0x0C."""
@@ -120,7 +136,8 @@ def read_dat_header(path: str | Path) -> DatHeader:
     InputError
         When the file cannot be opened.
     FormatError
-        When it is empty, not DAT, of version 1, cut within the header, or holds other things than change events.
+        When it is empty, not DAT, of another version than 1 or 2, cut within the header, or holds other things than
+        change events.
     """
     path = Path(path)
     head = read_head(path)
@@ -128,12 +145,11 @@ def read_dat_header(path: str | Path) -> DatHeader:
     if not is_dat(head):
         raise FormatError(f"{path}: no DAT header at byte 0, got {head[:8]!r}", hint="check the path and the format")
     version = text.fields.get("version", "2")
-    if version != "2":
-        raise FormatError(f"{path}: DAT version must be 2, got {version!r}", hint="export it again as version 2")
+    if version not in ("1", "2"):
+        raise FormatError(f"{path}: DAT version must be 1 or 2, got {version!r}", hint="export it again as version 2")
     event_type = _read_event_type(path, head, text.num_bytes)
-    return DatHeader(
-        text.fields, event_type, _header_size(path, text.fields), min(text.num_bytes + 2, path.stat().st_size)
-    )
+    size = _header_size(path, text.fields)
+    return DatHeader(text.fields, int(version), event_type, size, min(text.num_bytes + 2, path.stat().st_size))
 
 
 def read_dat(
@@ -175,7 +191,7 @@ def open_dat(path: Path, sensor_size: SensorSize | None, policy: str) -> Payload
     size = resolve_sensor_size(
         str(path), header=header.sensor_size, camera=camera_size(header.fields), given=sensor_size
     )
-    return Payload(path, DAT, header.data_offset, size, policy, header.fields)
+    return Payload(path, DAT if header.version == 2 else DAT1, header.data_offset, size, policy, header.fields)
 
 
 def write_dat(
@@ -226,10 +242,7 @@ def write_dat(
     with atomic_writer(Path(path)) as file:
         file.write("".join(f"% {line}\n" for line in lines).encode("ascii") + bytes((event_type, _RECORD_BYTES)))
         for batch in checked_batches(events, size):
-            records = np.empty((len(batch), 2), "<u4")
-            records[:, 0] = batch.t & 0xFFFFFFFF
-            records[:, 1] = batch.x | batch.y.astype(np.uint32) << 14 | batch.p.astype(np.uint32) << 28
-            file.write(records.data)
+            file.write(pack_dat(*batch).data)
 
 
 def _read_event_type(path: Path, head: bytes, offset: int) -> int:

@@ -27,7 +27,7 @@ class RecordingInfo:
     """The file as given."""
 
     format: str
-    """``dat``, ``evt2`` or ``evt3``."""
+    """Name of the format, one of `eventdet.formats.FORMATS`."""
 
     width: int
     """Columns of the sensor."""

@@ -32,7 +32,7 @@ class Recording:
     """An event file, opened by :func:`open_recording`.
 
     Opening reads the header alone. `chunks` and `windows` go through the file once with bounded memory; `slice`
-    decodes a stream format (EVT2, EVT3) into memory at first use, a DAT file not.
+    decodes a stream format (every one but DAT) into memory at first use, a DAT file not.
     """
 
     def __init__(self, payload: Payload) -> None:
@@ -57,7 +57,7 @@ class Recording:
 
     @property
     def format(self) -> str:
-        """``dat``, ``evt2`` or ``evt3``."""
+        """Name of the format, one of `eventdet.formats.FORMATS`."""
         return self._payload.encoding.name
 
     @property
@@ -101,9 +101,9 @@ class Recording:
         Parameters
         ----------
         num_events : int
-            Events in a batch; EVT3 may exceed it by up to 11, since it does not cut a vector.
+            Events in a batch; formats with vectors (EVT2.1, EVT3, EVT4) do not cut one and may exceed it by up to 31.
         out : Events, optional
-            Columns of 12 events or more to decode into, which saves the time that new memory takes: every batch is
+            Columns of 32 events or more to decode into, which saves the time that new memory takes: every batch is
             then a view of them, valid until the next, and `num_events` is not used.
 
         Yields

@@ -1,19 +1,25 @@
 """The formats by name, and the one function that opens any of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from eventdet.errors import FormatError
+from eventdet.events import Events
 from eventdet.geometry import SensorSize
 
 from ._payload import Payload
 from ._raw_header import raw_encoding
 from ._text_header import read_head
-from .dat import is_bare_dat, is_dat, open_bare_dat, open_dat
-from .evt2 import is_evt2, open_evt2
-from .evt3 import is_evt3, open_evt3
+from .aedat2 import is_aedat2, open_aedat2
+from .aer40 import is_aer40, open_aer40, write_aer40
+from .dat import DAT, is_bare_dat, is_dat, open_bare_dat, open_dat, write_dat
+from .es import is_es, open_es, write_es
+from .evt2 import is_evt2, open_evt2, write_evt2
+from .evt3 import is_evt3, open_evt3, write_evt3
+from .evt4 import is_evt4, open_evt4
+from .evt21 import is_evt21, open_evt21, write_evt21
 from .policy import ReadPolicy
 from .recording import DatRecording, Recording
 
@@ -21,7 +27,13 @@ __all__ = ["FORMATS", "detect_format", "open_recording"]
 
 
 class EventFormat(NamedTuple):
-    """One readable format."""
+    """One format, and what can be done with it."""
+
+    title: str
+    """What it is called, for people."""
+
+    suffix: str
+    """How its files are usually named."""
 
     matches: Callable[[bytes], bool]
     """Whether the first bytes of a file are of this format."""
@@ -29,14 +41,38 @@ class EventFormat(NamedTuple):
     open: Callable[[Path, SensorSize | None, str], Payload]
     """Read the header: path, the user's sensor size, what happens to faults."""
 
-    recording: Callable[[Payload], Recording]
+    write: Callable[[Path, Iterable[Events], SensorSize], None] | None = None
+    """Write a file: path, batches in time order, sensor size; None for a format that is only read."""
+
+    recording: Callable[[Payload], Recording] = Recording
     """Class of the recording."""
+
+    seek: str = "decoded once"
+    """How a window in the middle is found."""
+
+    streams: bool = True
+    """Whether bytes are decoded as they come, from a socket or a pipe."""
+
+    extra: str = ""
+    """Extra of eventdet that is needed, an empty string for none."""
+
+
+def _dat_recording(payload: Payload) -> Recording:
+    return DatRecording(payload) if payload.encoding is DAT else Recording(payload)
 
 
 FORMATS = {
-    "dat": EventFormat(is_dat, open_dat, DatRecording),
-    "evt2": EventFormat(is_evt2, open_evt2, Recording),
-    "evt3": EventFormat(is_evt3, open_evt3, Recording),
+    "dat": EventFormat(
+        "Prophesee DAT 1 and 2", ".dat", is_dat, open_dat, write_dat, recording=_dat_recording, seek="bisection"
+    ),
+    "evt2": EventFormat("Prophesee RAW, EVT 2.0", ".raw", is_evt2, open_evt2, write_evt2),
+    "evt21": EventFormat("Prophesee RAW, EVT 2.1", ".raw", is_evt21, open_evt21, write_evt21),
+    "evt3": EventFormat("Prophesee RAW, EVT 3.0", ".raw", is_evt3, open_evt3, write_evt3),
+    "evt4": EventFormat("Prophesee RAW, EVT 4.0", ".raw", is_evt4, open_evt4),
+    "es": EventFormat("Event Stream 2, DVS", ".es", is_es, open_es, write_es),
+    "aedat2": EventFormat("AEDAT 2.0 (jAER)", ".aedat", is_aedat2, open_aedat2),
+    # Last: nothing names this format, so whatever names itself goes first.
+    "aer40": EventFormat("40-bit AER (N-MNIST)", ".bin", is_aer40, open_aer40, write_aer40),
 }
 """Every readable format by name, in the order in which they are tried."""
 
@@ -81,7 +117,7 @@ def open_recording(
     Returns
     -------
     Recording
-        A `DatRecording` for DAT.
+        A `DatRecording` for DAT version 2.
 
     Raises
     ------

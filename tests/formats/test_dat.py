@@ -141,7 +141,7 @@ def test_read_dat_strict_names_the_byte(tmp_path: Path) -> None:
         (HEADER + b"\x77\x08", r"got 0x77 \(an unknown type\), at byte 75"),
         (HEADER + b"\x00\x10", "event size must be 8, got 16, at byte 76"),
         (HEADER + b"\x00", "cut within the event type, at byte 75"),
-        (HEADER.replace(b"Version 2", b"Version 1"), "DAT version must be 2, got '1'"),
+        (HEADER.replace(b"Version 2", b"Version 3"), "DAT version must be 1 or 2, got '3'"),
         (HEADER.replace(b"240", b"many"), "Height and Width must be numbers"),
         (HEADER.replace(b"240", b"0"), "sensor_size must be"),
         (b"\x00\x08" + record(0, 0, 0, 0), "no DAT header at byte 0"),
