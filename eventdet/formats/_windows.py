@@ -113,14 +113,15 @@ class WindowCutter:
         Yields
         ------
         Window
-            Empty windows too.
+            Empty windows too; none once the cutter is finished.
         """
+        if self.is_finished:
+            return
         if len(events):
             self._t_last = int(events.t[-1])
             if self._start is None:
                 self._start = int(events.t[0]) // self._grid.stride_us * self._grid.stride_us
-            self._held.append(events)
-            self._num_held += len(events)
+            self._hold(self._from_next_window(events, self._start))
         reached = max((t for t in (self._t_last, now_us) if t is not None), default=None)
         if self._start is None or reached is None:
             return
@@ -130,14 +131,23 @@ class WindowCutter:
         if complete > self._seq:
             joined = _join(self._held)
             yield from self._cut(joined, self._start, complete)
-            self._held = [joined[int(np.searchsorted(joined.t, self._start + self._seq * self._grid.stride_us)) :]]
-            self._num_held = len(self._held[0])
+            self._held, self._num_held = [], 0
+            self._hold(self._from_next_window(joined, self._start))
 
     def finish(self) -> Iterator[Window]:
         """Yield the windows that remain when nothing more comes."""
         end = self._t_last if self._grid.stop_us is None else self._grid.stop_us - 1
         if self._start is not None and end is not None:
             yield from self._cut(_join(self._held), self._start, self._grid.last_index(self._start, end) + 1)
+
+    def _hold(self, events: Events) -> None:
+        if len(events):
+            self._held.append(events)
+            self._num_held += len(events)
+
+    def _from_next_window(self, events: Events, start_us: int) -> Events:
+        """Return the events that the next window, or one after it, may hold."""
+        return events[int(np.searchsorted(events.t, start_us + self._seq * self._grid.stride_us)) :]
 
     def _cut(self, events: Events, start_us: int, stop: int) -> Iterator[Window]:
         """Yield the windows up to number `stop`, from events that hold all of theirs."""
@@ -150,6 +160,9 @@ class WindowCutter:
 
 def cut_windows(batches: Iterable[Events], grid: WindowGrid) -> Iterator[Window]:
     """Yield the windows of a stream in order, each as soon as an event beyond it has come.
+
+    No batch is asked for once the last window before the stop is complete, and no event is held that lies before the
+    next window: the memory is that of one window and one batch.
 
     Parameters
     ----------
@@ -169,7 +182,8 @@ def cut_windows(batches: Iterable[Events], grid: WindowGrid) -> Iterator[Window]
         When length or stride of the grid is not positive.
     """
     cutter = WindowCutter(grid)
-    for batch in batches:
+    coming = iter(batches)
+    while not cutter.is_finished and (batch := next(coming, None)) is not None:
         yield from cutter.push(batch)
     yield from cutter.finish()
 

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -129,3 +130,32 @@ def test_a_cutter_is_finished_with_the_last_window_before_its_stop() -> None:
     assert (cutter.is_finished, cutter.num_held) == (False, 0)
     assert [window.seq for window in cutter.push(at([40]))] == [2]
     assert cutter.is_finished
+
+
+@pytest.mark.parametrize(("start", "stop", "num_pulled"), [(0, 20, 3), (None, 20, 3), (0, 25, 4), (30, 30, 0)])
+def test_windows_with_a_stop_ask_for_no_batch_beyond_it(start: int | None, stop: int, num_pulled: int) -> None:
+    # Batch k holds the events at 10 k and 10 k + 5: the first event at or after the end of the last window ends it.
+    pulled = []
+
+    def batches() -> Iterator[Events]:
+        for first in range(0, 1000, 10):
+            pulled.append(first)
+            yield at([first, first + 5])
+
+    windows = list(cut_windows(batches(), WindowGrid(10, 10, start, stop)))
+    assert len(windows) == -(-(stop - (start or 0)) // 10)
+    assert len(pulled) == num_pulled
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [WindowGrid(10, 10, 900, None), WindowGrid(10, 500, 0, None), WindowGrid(20, 10, None, 800)],
+    ids=["late-start", "gaps", "overlap"],
+)
+def test_a_cutter_holds_no_more_than_one_window_and_one_batch(grid: WindowGrid) -> None:
+    cutter = WindowCutter(grid)
+    for first in range(0, 1000, 10):
+        for _ in cutter.push(at([first, first + 5])):
+            pass
+        # Two events every 10 us.
+        assert cutter.num_held <= 2 * grid.length_us // 10 + 2
