@@ -8,7 +8,7 @@ import typer
 
 from eventdet import __version__
 
-from . import benchmark, convert, doctor, info, labels, simulate, stream, visualize
+from . import benchmark, convert, doctor, info, labels, serve, simulate, stream, visualize
 
 __all__ = ["app", "main", "run"]
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     name="eventdet", pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
 
-for module in (info, convert, stream, visualize, simulate, doctor, benchmark):
+for module in (info, convert, stream, serve, visualize, simulate, doctor, benchmark):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(labels.app, name="labels")
 
@@ -73,7 +73,8 @@ def run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), prog_name="eventdet", standalone_mode=False)
     except _UsageError as error:
         context = getattr(error, "ctx", None)
-        _complain(str(error).rstrip("."), f"{context.command_path if context else 'eventdet'} --help")
+        describe = getattr(error, "format_message", error.__str__)
+        _complain(describe().rstrip("."), f"{context.command_path if context else 'eventdet'} --help")
         return EXIT_USAGE
     except EventdetError as error:
         _complain(error.message, error.hint)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .boxes import GEN1_CLASSES, Boxes
+    from .drawing import render_frame
     from .errors import (
         EventdetError,
         FormatError,
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from .events import EVENT_DTYPE, Events
     from .formats import Recording, open_recording, read_boxes, write_boxes
     from .geometry import GEN1, SensorSize
+    from .preprocessing import convert
     from .report import ReadReport
     from .sources import open_source
+    from .streaming import Streamer, StreamOptions
     from .units import parse_duration_us
 
 __version__ = "0.1.0"
@@ -43,10 +46,14 @@ _HOMES = {
     "ReadReport": "report",
     "Recording": "formats",
     "SensorSize": "geometry",
+    "StreamOptions": "streaming",
+    "Streamer": "streaming",
+    "convert": "preprocessing",
     "open_recording": "formats",
     "open_source": "sources",
     "parse_duration_us": "units",
     "read_boxes": "formats",
+    "render_frame": "drawing",
     "write_boxes": "formats",
 }
 """The module that each public name lives in."""
@@ -67,11 +74,15 @@ __all__ = [
     "ReadReport",
     "Recording",
     "SensorSize",
+    "StreamOptions",
+    "Streamer",
     "__version__",
+    "convert",
     "open_recording",
     "open_source",
     "parse_duration_us",
     "read_boxes",
+    "render_frame",
     "write_boxes",
 ]
 

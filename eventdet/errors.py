@@ -24,6 +24,7 @@ __all__ = [
     "OptionError",
     "PartialError",
     "check_option",
+    "install_hint",
 ]
 
 
@@ -86,9 +87,14 @@ class MissingExtraError(EventdetError, ImportError):
     def __init__(self, need: str, *, extra: str) -> None:
         super().__init__(
             f"{need} needs the extra {extra!r}, which is not installed",
-            hint=f'pip install "eventdet[{extra}]"',
+            hint=install_hint(extra),
         )
         self.extra = extra
+
+
+def install_hint(extra: str) -> str:
+    """Return how to install an extra; without the constraints pip would take the torch for GPUs, several gigabytes."""
+    return f'in your copy of eventdet: pip install -c constraints.txt ".[{extra}]"'
 
 
 class PartialError(EventdetError):

@@ -107,6 +107,8 @@ def load_detector(name_or_path: str | Path) -> Detector:
 
 def _weights_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
+    if path.name in ("", ".."):
+        raise InputError(f"weights must be named, got {str(name_or_path)!r}", hint="give a name or a .safetensors file")
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
 
 

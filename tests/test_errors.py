@@ -33,7 +33,7 @@ def test_message_of_an_input_error_is_the_message_alone() -> None:
 
 def test_missing_extra_names_the_pip_command() -> None:
     error = MissingExtraError("writing MP4", extra="video")
-    assert 'pip install "eventdet[video]"' in error.hint
+    assert 'pip install -c constraints.txt ".[video]"' in error.hint
     assert "writing MP4" in str(error)
 
 
