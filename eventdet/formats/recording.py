@@ -120,7 +120,7 @@ class Recording:
         """
         if num_events <= 0:
             raise OptionError(f"num_events must be > 0, got {num_events}")
-        return self._payload.iter_events(self.report, num_events=num_events, out=out)
+        return self._batches(self.report, num_events=num_events, out=out)
 
     def windows(
         self,
@@ -170,6 +170,10 @@ class Recording:
         """
         return self._payload.read_triggers()
 
+    def _batches(self, report: ReadReport, *, num_events: int, out: Events | None = None) -> Iterator[Events]:
+        """Yield all events, counted in `report`."""
+        return self._payload.iter_events(report, num_events=num_events, out=out)
+
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         """Yield batches that hold at least all events from `start_us` on."""
         return self.chunks()
@@ -182,7 +186,7 @@ class Recording:
     def _extent(self) -> _Extent:
         """Count with a report of its own: to ask for the length is not to read the events."""
         num_events = t_first = t_last = 0
-        for batch in self._payload.iter_events(ReadReport(), num_events=_CHUNK_EVENTS):
+        for batch in self._batches(ReadReport(), num_events=_CHUNK_EVENTS):
             t_first = t_first if num_events else int(batch.t[0])
             t_last = int(batch.t[-1])
             num_events += len(batch)
