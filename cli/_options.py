@@ -24,14 +24,23 @@ __all__ = [
     "parse_span_us",
 ]
 
-RecordingPath = Annotated[Path, typer.Argument(help="Event file: DAT, EVT2 or EVT3.", show_default=False)]
+RecordingPath = Annotated[
+    Path, typer.Argument(help="Event file; `eventdet formats` lists the kinds.", show_default=False)
+]
 SensorSizeText = Annotated[
     str | None,
     typer.Option(
         "--sensor-size", metavar="WxH", help="Used where the file does not name its size.", show_default=False
     ),
 ]
-Policy = Annotated[str, typer.Option("--policy", help="Dirty input: repair (fix and count) or strict (stop).")]
+Policy = Annotated[
+    str,
+    typer.Option(
+        "--policy",
+        help="Dirty input: repair (fix and count), strict (stop), or trust (repair, and take the order of a DAT file "
+        "for granted).",
+    ),
+]
 Duplicates = Annotated[
     str, typer.Option("--duplicates", help="Exact repeats of an event: ignore (fastest), count, or drop.")
 ]

@@ -1,4 +1,4 @@
-"""``eventdet convert``: recordings to a Zarr store of events and tensors."""
+"""``eventdet convert``: recordings to a Zarr store of events and tensors, or one recording to another event file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,16 +7,20 @@ import typer
 
 from ._options import Duplicates, Json, Policy, Quiet, SensorSizeText, parse_policy, parse_sensor_size
 from ._progress import progress_bar
+from ._transcode import Encoding, FromZero, print_transcoded
 
 if TYPE_CHECKING:
+    from eventdet.formats import ReadPolicy
     from eventdet.preprocessing import ConvertSummary
 
 __all__ = ["command"]
 
+_STORE_SUFFIXES = ("", ".zarr")
+
 
 def command(
     source: Annotated[Path, typer.Argument(help="Event file, or a folder of them.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Store to write, e.g. out.zarr.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Store (out.zarr) or event file (out.raw) to write.")],
     representation: Annotated[str, typer.Option(help="histogram or voxel.")] = "histogram",
     bins: Annotated[int, typer.Option(help="Time bins a window.", min=1, max=1000)] = 5,
     window: Annotated[str, typer.Option(help="Length of a window, e.g. 250ms.")] = "250ms",
@@ -25,13 +29,26 @@ def command(
     ] = None,
     no_events: Annotated[bool, typer.Option("--no-events", help="Leave the events out.")] = False,
     no_frames: Annotated[bool, typer.Option("--no-frames", help="Leave the tensors out.")] = False,
+    encoding: Encoding = None,
+    from_zero: FromZero = False,
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
     duplicates: Duplicates = "count",
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
-    """Convert recordings to a Zarr store of events and tensors; resumes where it stopped."""
+    """Convert recordings to a Zarr store of events and tensors, which resumes where it stopped, or one to a file."""
+    if output.suffix not in _STORE_SUFFIXES and not output.is_dir():
+        return _to_event_file(
+            source,
+            output,
+            encoding=encoding,
+            from_zero=from_zero,
+            sensor_size=sensor_size,
+            policy=parse_policy(policy, duplicates),
+            quiet=quiet,
+            json=json,
+        )
     from eventdet.preprocessing import ConvertOptions, convert, make_representation
     from eventdet.units import parse_duration_us
 
@@ -54,6 +71,26 @@ def command(
     elif not quiet:
         _print_summary(summary)
     return 5 if summary.failed else 0
+
+
+def _to_event_file(
+    source: Path,
+    output: Path,
+    *,
+    encoding: str | None,
+    from_zero: bool,
+    sensor_size: str | None,
+    policy: "ReadPolicy",
+    quiet: bool,
+    json: bool,
+) -> int:
+    from eventdet.formats import open_recording, output_format, transcode
+
+    # A wrong ending is told before the input is looked at.
+    output_format(output, encoding=encoding)
+    recording = open_recording(source, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    print_transcoded(transcode(recording, output, encoding=encoding, from_zero=from_zero), quiet=quiet, json=json)
+    return 0
 
 
 def _print_summary(summary: "ConvertSummary") -> None:

@@ -18,7 +18,8 @@ from .inspect import RecordingInfo, inspect_recording
 from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
 from .recording import DatRecording, Recording
-from .registry import FORMATS, detect_format, open_recording
+from .registry import FORMATS, EventFormat, detect_format, open_recording
+from .transcode import Region, TranscodeSummary, output_format, transcode
 
 __all__ = [
     "AEDAT2_DAVIS",
@@ -38,9 +39,12 @@ __all__ = [
     "DatRecording",
     "Decoder",
     "Encoding",
+    "EventFormat",
     "ReadPolicy",
     "Recording",
     "RecordingInfo",
+    "Region",
+    "TranscodeSummary",
     "Window",
     "WindowCutter",
     "WindowGrid",
@@ -49,6 +53,7 @@ __all__ = [
     "find_boxes",
     "inspect_recording",
     "open_recording",
+    "output_format",
     "pack_dat",
     "read_aedat2",
     "read_aer40",
@@ -59,6 +64,7 @@ __all__ = [
     "read_evt3",
     "read_evt4",
     "read_evt21",
+    "transcode",
     "write_aer40",
     "write_boxes",
     "write_dat",

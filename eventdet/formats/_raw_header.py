@@ -93,7 +93,7 @@ def open_raw(path: Path, encoding: Encoding, *, sensor_size: SensorSize | None, 
     return Payload(path, encoding, header.data_offset, size, policy, header.fields)
 
 
-def write_raw_header(version: str, sensor_size: SensorSize, *, date: str) -> bytes:
+def write_raw_header(version: str, sensor_size: SensorSize, *, date: str, synthetic: bool = False) -> bytes:
     """Return header bytes with every key that common readers look for.
 
     Parameters
@@ -104,6 +104,8 @@ def write_raw_header(version: str, sensor_size: SensorSize, *, date: str) -> byt
         At most 2048 on both sides, since the words hold 11 bits.
     date : str
         Value of the date line.
+    synthetic : bool
+        Whether to mark the events as simulated, by a line ``% Synthetic yes`` that other readers pass over.
 
     Raises
     ------
@@ -118,6 +120,7 @@ def write_raw_header(version: str, sensor_size: SensorSize, *, date: str) -> byt
         f"evt {version}",
         f"format EVT{version.replace('.', '').removesuffix('0')};height={height};width={width}",
         f"geometry {sensor_size}",
+        *(["Synthetic yes"] if synthetic else []),
         "end",
     )
     return "".join(f"% {line}\n" for line in lines).encode("ascii")

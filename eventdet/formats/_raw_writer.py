@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,9 +42,9 @@ class RawLayout:
 
 
 def write_raw(
-    path: Path, events: Events | Iterable[Events], sensor_size: SensorSize, *, layout: RawLayout, date: str
+    path: Path, events: Events | Iterable[Events], sensor_size: SensorSize, *, layout: RawLayout, **header: Any
 ) -> None:
-    """Write events as RAW.
+    """Write events as RAW; `header` is what else `write_raw_header` takes.
 
     Raises
     ------
@@ -52,17 +53,17 @@ def write_raw(
     InputError
         When the folder is missing or cannot be written.
     """
-    header = write_raw_header(layout.version, sensor_size, date=date)
+    lines = write_raw_header(layout.version, sensor_size, **header)
     state = np.full(2, -1, np.int64)
     last = 0
     with atomic_writer(path) as file:
-        file.write(header)
+        file.write(lines)
         for batch in checked_batches(events, sensor_size):
             passed = int(batch.t[-1]) - last
             if passed > _LARGEST_GAP_US:
                 raise OptionError(
                     f"events.t must not pass {_LARGEST_GAP_US} us within a batch, got {passed} us",
-                    hint="write DAT, or subtract the first stamp",
+                    hint="subtract the first stamp (--from-zero)",
                 )
             words = np.empty(layout.words_per_event * len(batch) + passed // layout.filler_us + 4, layout.word_dtype)
             file.write(words[: layout.encode(*batch, state, words)].data)

@@ -122,7 +122,7 @@ def write_aer40(path: str | Path, events: Events | Iterable[Events], sensor_size
             if passed > _LARGEST_GAP_US:
                 raise OptionError(
                     f"events.t must not pass {_LARGEST_GAP_US} us within a batch, got {passed} us",
-                    hint="write DAT, or subtract the first stamp",
+                    hint="subtract the first stamp (--from-zero)",
                 )
             data = np.empty(_EVENT_BYTES * (len(batch) + passed // _MARK_US + 1), np.uint8)
             file.write(data[: encode_aer40(batch.t, batch.x, batch.y, batch.p, state, data)].data)

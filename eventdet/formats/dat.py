@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eventdet.errors import FormatError, OptionError, check_option
 from eventdet.events import Events
@@ -205,7 +206,8 @@ def write_dat(
 ) -> None:
     """Write events as DAT version 2, in the outer form of the Gen1 dataset.
 
-    Stamps of 2**32 us and more are written modulo 2**32, as the format has it; the reader carries them on.
+    Stamps of 2**32 us and more are written modulo 2**32, as the format has it; the reader carries them on, so that a
+    first stamp or a silence that long cannot be written.
 
     Parameters
     ----------
@@ -225,7 +227,7 @@ def write_dat(
     Raises
     ------
     OptionError
-        When the events are out of order or off the sensor, or `event_type` is unknown.
+        When the events are out of order, off the sensor or too far apart, or `event_type` is unknown.
     InputError
         When the folder is missing or cannot be written.
     """
@@ -241,8 +243,22 @@ def write_dat(
     ]
     with atomic_writer(Path(path)) as file:
         file.write("".join(f"% {line}\n" for line in lines).encode("ascii") + bytes((event_type, _RECORD_BYTES)))
+        last = 0
         for batch in checked_batches(events, size):
+            last = _check_epochs(batch.t, last)
             file.write(pack_dat(*batch).data)
+
+
+def _check_epochs(t: NDArray[np.int64], last: int) -> int:
+    """Return the last stamp, after checking that a reader can tell from 32 bits how often they have overflowed."""
+    if t[-1] >= 1 << 32:
+        hidden = (np.diff(t, prepend=last) >= 1 << 31) & (t >= 1 << 32)
+        if hidden.any():
+            raise OptionError(
+                f"events.t must not pass {1 << 31} us at once beyond the 32 bits of DAT, got {t[hidden.argmax()]} us",
+                hint="subtract the first stamp (--from-zero)",
+            )
+    return int(t[-1])
 
 
 def _read_event_type(path: Path, head: bytes, offset: int) -> int:

@@ -142,7 +142,7 @@ def write_es(path: str | Path, events: Events | Iterable[Events], sensor_size: S
             if passed > _LARGEST_GAP_US:
                 raise OptionError(
                     f"events.t must not pass {_LARGEST_GAP_US} us within a batch, got {passed} us",
-                    hint="write DAT, or subtract the first stamp",
+                    hint="subtract the first stamp (--from-zero)",
                 )
             data = np.empty(5 * len(batch) + passed // 127 + 1, np.uint8)
             file.write(data[: encode_es(batch.t, batch.x, batch.y, batch.p, state, data)].data)

@@ -63,6 +63,7 @@ def write_evt2(
     sensor_size: SensorSize,
     *,
     date: str = "1970-01-01 00:00:00",
+    synthetic: bool = False,
 ) -> None:
     """Write events as RAW with EVT 2.0 words.
 
@@ -76,6 +77,8 @@ def write_evt2(
         At most 2048 on both sides.
     date : str
         The date line; fixed by default, so that equal events give equal files.
+    synthetic : bool
+        Whether to mark the events as simulated, by a line that other readers pass over.
 
     Raises
     ------
@@ -88,4 +91,4 @@ def write_evt2(
 
     # Two words an event at most: its own and a TIME_HIGH.
     layout = RawLayout("2.0", EVT2.record_dtype, encode_evt2, words_per_event=2, filler_us=(1 << 33) - 64)
-    write_raw(Path(path), events, sensor_size, layout=layout, date=date)
+    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic)

@@ -96,6 +96,7 @@ def write_evt21(
     sensor_size: SensorSize,
     *,
     date: str = "1970-01-01 00:00:00",
+    synthetic: bool = False,
 ) -> None:
     """Write events as RAW with EVT 2.1 words in little-endian order.
 
@@ -109,6 +110,8 @@ def write_evt21(
         At most 2048 on both sides.
     date : str
         The date line; fixed by default, so that equal events give equal files.
+    synthetic : bool
+        Whether to mark the events as simulated, by a line that other readers pass over.
 
     Raises
     ------
@@ -121,7 +124,7 @@ def write_evt21(
 
     # Two words an event at most: its own and a TIME_HIGH.
     layout = RawLayout("2.1", np.dtype("<u8"), encode_evt21, words_per_event=2, filler_us=(1 << 33) - 64)
-    write_raw(Path(path), events, sensor_size, layout=layout, date=date)
+    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic)
 
 
 def _count_plausible(upper: NDArray[np.uint32], mask: NDArray[np.uint32], size: SensorSize) -> int:

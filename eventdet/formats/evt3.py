@@ -66,6 +66,7 @@ def write_evt3(
     sensor_size: SensorSize,
     *,
     date: str = "1970-01-01 00:00:00",
+    synthetic: bool = False,
 ) -> None:
     """Write events as RAW with EVT 3.0 words.
 
@@ -82,6 +83,8 @@ def write_evt3(
         At most 2048 on both sides.
     date : str
         The date line; fixed by default, so that equal events give equal files.
+    synthetic : bool
+        Whether to mark the events as simulated, by a line that other readers pass over.
 
     Raises
     ------
@@ -94,4 +97,4 @@ def write_evt3(
 
     # Four words an event at most: TIME_HIGH, TIME_LOW, ADDR_Y and its own.
     layout = RawLayout("3.0", EVT3.record_dtype, encode_evt3, words_per_event=4, filler_us=1 << 21)
-    write_raw(Path(path), events, sensor_size, layout=layout, date=date)
+    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic)

@@ -122,6 +122,35 @@ class Recording:
             raise OptionError(f"num_events must be > 0, got {num_events}")
         return self._batches(self.report, num_events=num_events, out=out)
 
+    def span(self, start_us: int | None = None, stop_us: int | None = None) -> Iterator[Events]:
+        """Yield the events with ``start_us <= t < stop_us`` in order, in batches that are never empty.
+
+        Unlike `slice` it holds one batch at a time, so that a part of any length stays within bounded memory.
+
+        Parameters
+        ----------
+        start_us, stop_us : int, optional
+            On the clock of the recording; without them the first or last event is the limit.
+
+        Yields
+        ------
+        Events
+            Consecutive batches.
+
+        Raises
+        ------
+        FormatError
+            When the policy is strict and a record needs a repair.
+        """
+        for batch in self._events_from(start_us):
+            if stop_us is not None and batch.t[0] >= stop_us:
+                return
+            part = batch.between(
+                int(batch.t[0]) if start_us is None else start_us, int(batch.t[-1]) + 1 if stop_us is None else stop_us
+            )
+            if len(part):
+                yield part
+
     def windows(
         self,
         length_us: int,

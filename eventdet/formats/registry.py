@@ -1,12 +1,11 @@
 """The formats by name, and the one function that opens any of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from eventdet.errors import FormatError
-from eventdet.events import Events
 from eventdet.geometry import SensorSize
 
 from ._payload import Payload
@@ -23,7 +22,7 @@ from .evt21 import is_evt21, open_evt21, write_evt21
 from .policy import ReadPolicy
 from .recording import DatRecording, Recording
 
-__all__ = ["FORMATS", "detect_format", "open_recording"]
+__all__ = ["FORMATS", "EventFormat", "detect_format", "open_recording"]
 
 
 class EventFormat(NamedTuple):
@@ -41,8 +40,11 @@ class EventFormat(NamedTuple):
     open: Callable[[Path, SensorSize | None, str], Payload]
     """Read the header: path, the user's sensor size, what happens to faults."""
 
-    write: Callable[[Path, Iterable[Events], SensorSize], None] | None = None
+    write: Callable[..., None] | None = None
     """Write a file: path, batches in time order, sensor size; None for a format that is only read."""
+
+    marks_synthetic: bool = False
+    """Whether `write` takes ``synthetic=True`` and the file keeps it."""
 
     recording: Callable[[Payload], Recording] = Recording
     """Class of the recording."""
@@ -63,11 +65,11 @@ def _dat_recording(payload: Payload) -> Recording:
 
 FORMATS = {
     "dat": EventFormat(
-        "Prophesee DAT 1 and 2", ".dat", is_dat, open_dat, write_dat, recording=_dat_recording, seek="bisection"
+        "Prophesee DAT 1 and 2", ".dat", is_dat, open_dat, write_dat, True, recording=_dat_recording, seek="bisection"
     ),
-    "evt2": EventFormat("Prophesee RAW, EVT 2.0", ".raw", is_evt2, open_evt2, write_evt2),
-    "evt21": EventFormat("Prophesee RAW, EVT 2.1", ".raw", is_evt21, open_evt21, write_evt21),
-    "evt3": EventFormat("Prophesee RAW, EVT 3.0", ".raw", is_evt3, open_evt3, write_evt3),
+    "evt2": EventFormat("Prophesee RAW, EVT 2.0", ".raw", is_evt2, open_evt2, write_evt2, True),
+    "evt21": EventFormat("Prophesee RAW, EVT 2.1", ".raw", is_evt21, open_evt21, write_evt21, True),
+    "evt3": EventFormat("Prophesee RAW, EVT 3.0", ".raw", is_evt3, open_evt3, write_evt3, True),
     "evt4": EventFormat("Prophesee RAW, EVT 4.0", ".raw", is_evt4, open_evt4),
     "es": EventFormat("Event Stream 2, DVS", ".es", is_es, open_es, write_es),
     "aedat2": EventFormat("AEDAT 2.0 (jAER)", ".aedat", is_aedat2, open_aedat2),

@@ -1,0 +1,71 @@
+"""``eventdet cut``: a part of a recording as an event file of any written format."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._options import (
+    Duplicates,
+    Json,
+    Policy,
+    Quiet,
+    RecordingPath,
+    SensorSizeText,
+    Start,
+    parse_policy,
+    parse_sensor_size,
+)
+from ._transcode import Encoding, FromZero, print_transcoded
+
+__all__ = ["command"]
+
+
+def command(
+    file: RecordingPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Event file to write; its ending names the format.")],
+    start: Start = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--end", metavar="TIME", help="Stop this long after the first event.", show_default=False),
+    ] = None,
+    roi: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,W,H", help="Keep the events of this rectangle alone, where they are.", show_default=False
+        ),
+    ] = None,
+    encoding: Encoding = None,
+    from_zero: FromZero = False,
+    sensor_size: SensorSizeText = None,
+    policy: Policy = "repair",
+    duplicates: Duplicates = "ignore",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Write a part of a recording, in time, in space or both, as an event file."""
+    from eventdet.formats import Region, open_recording, output_format, transcode
+    from eventdet.units import parse_duration_us
+
+    output_format(output, encoding=encoding)
+    region = None if roi is None else Region.parse(roi)
+    limits = [
+        None if text is None else parse_duration_us(text, name=name)
+        for name, text in (("--start", start), ("--end", end))
+    ]
+    recording = open_recording(
+        file, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates)
+    )
+    # The first stamp of a stream format costs a pass through it.
+    first = 0 if limits == [None, None] else recording.t_first_us
+    start_us, stop_us = (None if limit is None else first + limit for limit in limits)
+    summary = transcode(
+        recording,
+        output,
+        encoding=encoding,
+        start_us=start_us,
+        stop_us=stop_us,
+        region=region,
+        from_zero=from_zero,
+    )
+    print_transcoded(summary, quiet=quiet, json=json)
