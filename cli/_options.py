@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Duplicates",
     "Duration",
+    "Filters",
     "Fit",
     "Json",
     "Policy",
@@ -43,6 +44,15 @@ Policy = Annotated[
 ]
 Duplicates = Annotated[
     str, typer.Option("--duplicates", help="Exact repeats of an event: ignore (fastest), count, or drop.")
+]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="NAME[:ARG=VALUE,...]",
+        help="Filter of events, e.g. background:time=2ms; may be repeated. See docs/recordings.md.",
+        show_default=False,
+    ),
 ]
 Fit = Annotated[str, typer.Option("--fit", help="A sensor larger than the network: scale, crop, or none (refuse).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import Duplicates, Json, Policy, Quiet, SensorSizeText, parse_policy, parse_sensor_size
+from ._options import Duplicates, Filters, Json, Policy, Quiet, SensorSizeText, parse_policy, parse_sensor_size
 from ._progress import progress_bar
 from ._transcode import Encoding, FromZero, print_transcoded
 
@@ -34,6 +34,7 @@ def command(
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
     duplicates: Duplicates = "count",
+    filters: Filters = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
@@ -61,6 +62,7 @@ def command(
         write_frames=not no_frames,
         sensor_size=parse_sensor_size(sensor_size),
         policy=parse_policy(policy, duplicates),
+        filters=tuple(filters or ()),
     )
     with progress_bar("convert", 1.0, unit="of the bytes", quiet=quiet) as advance:
         summary = convert(source, output, options, on_progress=advance)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import Duration, Fit, Policy, Quiet, SensorSizeText, Start, parse_sensor_size, parse_span_us
+from ._options import Duration, Filters, Fit, Policy, Quiet, SensorSizeText, Start, parse_sensor_size, parse_span_us
 from ._progress import progress_bar
 
 if TYPE_CHECKING:
@@ -47,15 +47,18 @@ def command(
     duration: Duration = None,
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
+    filters: Filters = None,
     quiet: Quiet = False,
 ) -> None:
     """Detect objects in a recording, window by window, and write them to any number of outputs."""
     from eventdet.sinks import open_sink
     from eventdet.sources import open_source
+    from eventdet.sources.filtered import filter_source
     from eventdet.streaming import Streamer, StreamOptions
     from eventdet.units import parse_duration_us, parse_pace
 
     recording = open_source(source, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    recording = filter_source(recording, filters or ())
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
     options = StreamOptions(
         window_us=None if window is None else parse_duration_us(window, name="--window"),

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from ._options import Duration, Policy, Quiet, RecordingPath, SensorSizeText, Start, parse_sensor_size, parse_span_us
+from ._options import (
+    Duration,
+    Filters,
+    Policy,
+    Quiet,
+    RecordingPath,
+    SensorSizeText,
+    Start,
+    parse_sensor_size,
+    parse_span_us,
+)
 from ._progress import progress_bar
 
 __all__ = ["command"]
@@ -27,16 +37,19 @@ def command(
     duration: Duration = None,
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
+    filters: Filters = None,
     quiet: Quiet = False,
 ) -> None:
     """Draw a recording, with boxes if given, to a video or pictures."""
     from eventdet.boxes import GEN1_CLASSES
     from eventdet.drawing import Style
+    from eventdet.filters import with_filters
     from eventdet.formats import open_recording, read_boxes
     from eventdet.sinks import Clip, read_detections, visualize
     from eventdet.units import parse_duration_us
 
     recording = open_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    recording = with_filters(recording, filters or ())
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
     header, detections = (None, None) if boxes is None else read_detections(boxes)
     clip = Clip(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventdet.errors import FormatError, InputError, OptionError, check_option
+from eventdet.filters import parse_filter
 from eventdet.formats import ReadPolicy, find_boxes
 from eventdet.geometry import FITS, SensorSize, check_sensor_size
 
@@ -66,6 +67,9 @@ class ConvertOptions:
     policy: str | ReadPolicy = _COUNTING
     """What happens to dirty input; given by its name alone, exact repeats are not looked for."""
 
+    filters: tuple[str, ...] = ()
+    """What the events pass through, as `eventdet.filters.parse_filter` reads it; labels move with them."""
+
     frame_size: SensorSize | None = None
     """Rows and columns of the tensors; None: those of the sensor."""
 
@@ -78,6 +82,8 @@ class ConvertOptions:
     def __post_init__(self) -> None:
         """Check every field, see `Raises`."""
         ReadPolicy.of(self.policy)
+        for text in self.filters:
+            parse_filter(text)
         check_option("fit", self.fit, FITS)
         for name in ("window_us", "stride_us"):
             value = getattr(self, name)

@@ -15,6 +15,7 @@ import numpy as np
 
 from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
+from eventdet.filters import FilteredRecording, move_boxes, parse_filter
 from eventdet.formats import Recording, WindowGrid, cut_windows, open_recording, read_boxes
 from eventdet.geometry import fit_pixels
 from eventdet.report import ReadReport
@@ -135,11 +136,13 @@ def _convert_if_needed(
         attributes = dict(open_stored_recording(target).attributes)
         if all(attributes.get(name) == value for name, value in wanted.items()):
             return False, attributes
-    recording = open_recording(job.source, sensor_size=options.sensor_size, policy=options.policy)
+    source = open_recording(job.source, sensor_size=options.sensor_size, policy=options.policy)
+    filters = [parse_filter(text) for text in options.filters]
+    recording = FilteredRecording(source, filters) if filters else source
     with recording_writer(target, recording.sensor_size) as writer:
         extent = _write_streams(recording, writer, options, on_progress)
         if job.labels is not None:
-            writer.add_labels(read_boxes(job.labels))
+            writer.add_labels(move_boxes(filters, read_boxes(job.labels), source.sensor_size))
         attributes = {
             **extent,
             **wanted,

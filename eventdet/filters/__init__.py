@@ -8,7 +8,7 @@ from .moves import Crop, Flip, Rotate, Scale, Transpose
 from .noise import Background, HotPixels, RateLimit, Refractory
 from .parse import FILTERS, parse_filter
 from .pixels import Mask, Polarity, Region
-from .recording import FilteredRecording
+from .recording import FilteredRecording, with_filters
 
 __all__ = [
     "FILTERS",
@@ -31,4 +31,5 @@ __all__ = [
     "move_boxes",
     "parse_filter",
     "start_filters",
+    "with_filters",
 ]

@@ -9,8 +9,9 @@ from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 
 from .base import EventFilter, filtered_size, start_filters
+from .parse import parse_filter
 
-__all__ = ["FilteredRecording"]
+__all__ = ["FilteredRecording", "with_filters"]
 
 
 class FilteredRecording(Recording):
@@ -58,3 +59,14 @@ class FilteredRecording(Recording):
     @cached_property
     def _columns(self) -> Events:
         return Events.concatenate(self.chunks())
+
+
+def with_filters(recording: Recording, texts: Sequence[str]) -> Recording:
+    """Return a recording seen through the filters that `parse_filter` reads from `texts`; itself when there is none.
+
+    Raises
+    ------
+    OptionError
+        When a text names no filter, or a filter does not fit the sensor.
+    """
+    return FilteredRecording(recording, [parse_filter(text) for text in texts]) if texts else recording

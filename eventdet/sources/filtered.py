@@ -1,0 +1,27 @@
+"""A source seen through filters."""
+
+from collections.abc import Sequence
+
+from eventdet.errors import OptionError
+from eventdet.filters import with_filters
+from eventdet.formats import Recording
+
+from ._protocol import EventSource
+
+__all__ = ["filter_source"]
+
+
+def filter_source(source: EventSource, texts: Sequence[str]) -> EventSource:
+    """Return a source seen through the filters that `texts` name; itself when there is none.
+
+    Raises
+    ------
+    OptionError
+        When a text names no filter, a filter does not fit the sensor, or the source is no recording: overlapping
+        windows of a live stream would pass the same event through a filter twice.
+    """
+    if not texts:
+        return source
+    if not isinstance(source, Recording):
+        raise OptionError(f"filters need a recording, got the source {source.name}", hint="record it to a file first")
+    return with_filters(source, texts)
