@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from eventdet.geometry import SensorSize
 
 __all__ = [
+    "AllowRemote",
     "Duplicates",
     "Duration",
     "Filters",
@@ -25,6 +26,9 @@ __all__ = [
     "parse_span_us",
 ]
 
+AllowRemote = Annotated[
+    bool, typer.Option("--allow-remote", help="Let other machines in; the events are neither encrypted nor checked.")
+]
 RecordingPath = Annotated[
     Path, typer.Argument(help="Event file; `eventdet formats` lists the kinds.", show_default=False)
 ]
@@ -80,10 +84,21 @@ def parse_policy(policy: str, duplicates: str) -> "ReadPolicy":
     return ReadPolicy(policy, duplicates)
 
 
-def parse_span_us(start: str | None, duration: str | None, *, t_first_us: int) -> tuple[int | None, int | None]:
-    """Return absolute start and stop, in microseconds, of a part given relative to the first event."""
+def parse_span_us(start: str | None, duration: str | None, *, t_first_us: int | None) -> tuple[int | None, int | None]:
+    """Return absolute start and stop, in microseconds, of a part given relative to the first event.
+
+    Raises
+    ------
+    OptionError
+        When a part is asked of a live source, whose first event has not come yet.
+    """
+    from eventdet.errors import OptionError
     from eventdet.units import parse_duration_us
 
+    if start is None and duration is None:
+        return None, None
+    if t_first_us is None:
+        raise OptionError("--start and --duration need a recording, got a live source", hint="stop it with Ctrl-C")
     start_us = None if start is None else t_first_us + parse_duration_us(start, name="--start")
     if duration is None:
         return start_us, None

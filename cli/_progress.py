@@ -9,7 +9,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(
-    label: str, total: float, *, unit: str = "s", quiet: bool = False
+    label: str, total: float | None, *, unit: str = "s", quiet: bool = False
 ) -> Iterator[Callable[[float], None]]:
     """Show a bar while the body runs.
 
@@ -17,8 +17,8 @@ def progress_bar(
     ----------
     label : str
         What is being done.
-    total : float
-        Where the bar is full, in `unit`.
+    total : float or None
+        Where the bar is full, in `unit`; None when that is not known.
     unit : str
         Printed after the numbers.
     quiet : bool
@@ -35,12 +35,13 @@ def progress_bar(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    done = "{task.completed:.1f} " if total is None else "{task.completed:.1f}/{task.total:.1f} "
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.1f}/{task.total:.1f} " + unit),
+        TextColumn(done + unit),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=max(total, 1e-9))
+        task = bar.add_task(label, total=None if total is None else max(total, 1e-9))
         yield lambda done: bar.update(task, completed=done)

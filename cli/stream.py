@@ -1,23 +1,40 @@
 """``eventdet stream``: events in, detections out, window by window."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import Duration, Filters, Fit, Policy, Quiet, SensorSizeText, Start, parse_sensor_size, parse_span_us
+from ._options import (
+    AllowRemote,
+    Duration,
+    Filters,
+    Fit,
+    Policy,
+    Quiet,
+    SensorSizeText,
+    Start,
+    parse_sensor_size,
+    parse_span_us,
+)
 from ._progress import progress_bar
+from ._signals import terminated_like_interrupt
 
 if TYPE_CHECKING:
+    from eventdet.sources import LiveSource
     from eventdet.streaming import StreamSummary
 
 __all__ = ["command"]
 
 
 def command(
-    source: Annotated[str, typer.Argument(help="Event file, or synthetic://?seed=1&seconds=5.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Event file, synthetic://?seed=1&seconds=5, or live: tcp://, unix://, udp://, zmq://, or - .",
+            show_default=False,
+        ),
+    ],
     output: Annotated[
         list[str] | None,
         typer.Option("--output", "-o", help="x.jsonl, x.npy, x.mp4, x.gif, dir/%06d.png or - ; may be repeated."),
@@ -46,18 +63,28 @@ def command(
     start: Start = None,
     duration: Duration = None,
     sensor_size: SensorSizeText = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option(
+            help="What a live source carries: dat, evt2, evt3; udp: spif, faery13, faery8; default: what serve sends.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_remote: AllowRemote = False,
     policy: Policy = "repair",
     filters: Filters = None,
     quiet: Quiet = False,
 ) -> None:
     """Detect objects in a recording, window by window, and write them to any number of outputs."""
     from eventdet.sinks import open_sink
-    from eventdet.sources import open_source
+    from eventdet.sources import LiveSource, open_source
     from eventdet.sources.filtered import filter_source
     from eventdet.streaming import Streamer, StreamOptions
     from eventdet.units import parse_duration_us, parse_pace
 
-    recording = open_source(source, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    recording = open_source(
+        source, sensor_size=parse_sensor_size(sensor_size), policy=policy, format=format, allow_remote=allow_remote
+    )
     recording = filter_source(recording, filters or ())
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
     options = StreamOptions(
@@ -74,31 +101,32 @@ def command(
         stop_us=stop_us,
     )
     streamer = Streamer.from_model(model, recording, options, dtype=dtype, threads=threads)
-    with ExitStack() as stack, _terminated_like_interrupt():
-        sinks = [stack.enter_context(open_sink(target, header=streamer.header)) for target in output or []]
-        advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))
-        for result in streamer:
-            for sink in sinks:
-                sink.write(result)
-            advance((result.t_us - streamer.start_us) / 1e6)
-    if not quiet:
-        typer.echo(format_summary(streamer.summary()), err=True)
-        for sink in sinks:
-            typer.echo(f"wrote {sink.target}" + (f" ({sink.note})" if sink.note else ""), err=True)
-
-
-@contextmanager
-def _terminated_like_interrupt() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C, so that every output is finalised."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    sinks = []
     try:
-        yield
+        with ExitStack() as stack, terminated_like_interrupt():
+            if isinstance(recording, LiveSource):
+                stack.enter_context(recording)
+            sinks = [stack.enter_context(open_sink(target, header=streamer.header)) for target in output or []]
+            advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))
+            for result in streamer:
+                for sink in sinks:
+                    sink.write(result)
+                advance(streamer.recorded_s)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        # Also after Ctrl-C, which is how most live streams end.
+        if not quiet and streamer.recorded_s:
+            typer.echo(format_summary(streamer.summary()), err=True)
+            if isinstance(recording, LiveSource):
+                typer.echo(_format_link(recording), err=True)
+            for sink in sinks:
+                typer.echo(f"wrote {sink.target}" + (f" ({sink.note})" if sink.note else ""), err=True)
+
+
+def _format_link(source: "LiveSource") -> str:
+    """Return what was met on the way, in one line."""
+    faults = source.report.faults | source.events_report.repairs
+    listed = ", ".join(f"{name} {count:,}" for name, count in faults.items())
+    return f"link: {source.report.frames:,} frames, {listed or 'nothing lost'}; {source.report.ended or 'interrupted'}"
 
 
 def format_summary(summary: "StreamSummary") -> str:

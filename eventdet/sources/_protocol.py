@@ -10,7 +10,7 @@ __all__ = ["EventSource"]
 
 
 class EventSource(Protocol):
-    """Events of one camera, cut into windows of time. A recording is one."""
+    """Events of one camera, cut into windows of time. A recording is one, a live source another."""
 
     @property
     def name(self) -> str:
@@ -29,12 +29,12 @@ class EventSource(Protocol):
         """Rows and columns of the camera."""
 
     @property
-    def t_first_us(self) -> int:
-        """Stamp of the first event, microseconds."""
+    def t_first_us(self) -> int | None:
+        """Stamp of the first event, microseconds; None for a live source, which cannot know."""
 
     @property
-    def t_last_us(self) -> int:
-        """Stamp of the last event, microseconds."""
+    def t_last_us(self) -> int | None:
+        """Stamp of the last event, microseconds; None for a live source, which cannot know."""
 
     def windows(
         self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None

@@ -3,9 +3,10 @@
 from urllib.parse import parse_qsl, urlsplit
 
 from eventdet.errors import OptionError
-from eventdet.formats import open_recording
+from eventdet.formats import ReadPolicy, open_recording
 from eventdet.geometry import SensorSize
 
+from ._open_live import LIVE_SCHEMES, LiveOptions, open_live
 from ._protocol import EventSource
 from .synthetic import SyntheticSource
 
@@ -15,29 +16,44 @@ _LONGEST_SYNTHETIC_S = 600.0
 """A simulated source lies in memory: ten minutes of traffic are about 4 GB."""
 
 
-def open_source(target: str, *, sensor_size: SensorSize | None = None, policy: str = "repair") -> EventSource:
+def open_source(
+    target: str,
+    *,
+    sensor_size: SensorSize | None = None,
+    policy: str | ReadPolicy = "repair",
+    format: str | None = None,  # noqa: A002 - the name that the address has for it
+    allow_remote: bool = False,
+) -> EventSource:
     """Return the source that an address or path names.
 
     Parameters
     ----------
     target : str
-        Path of a recording, or ``synthetic://?seed=1&seconds=5``.
+        Path of a recording, ``synthetic://?seed=1&seconds=5``, ``-`` for the standard input, or the address of a live
+        stream: ``tcp://host:port``, ``unix://path``, ``udp://host:port``, ``zmq://host:port``.
     sensor_size : SensorSize, optional
-        Used where the file does not name its size.
-    policy : {"repair", "strict"}
+        Used where the file or stream does not name its size.
+    policy : str or ReadPolicy
         What to do with dirty input.
+    format : str, optional
+        What a live stream carries, when it is not the framing of ``eventdet serve``: ``dat``, ``evt2`` or ``evt3`` for
+        raw camera words, ``spif``, ``faery13`` or ``faery8`` for the datagrams of other tools.
+    allow_remote : bool
+        Whether a UDP socket may be bound to an address that other machines reach.
 
     Returns
     -------
     EventSource
-        Ready to be cut into windows.
+        Ready to be cut into windows; a live one is being read from now on.
 
     Raises
     ------
     OptionError
         When the scheme or a parameter is unknown.
     InputError
-        When the file cannot be read.
+        When the file cannot be read or the socket not be bound.
+    MissingExtraError
+        When a package for the address is missing.
 
     Examples
     --------
@@ -45,10 +61,15 @@ def open_source(target: str, *, sensor_size: SensorSize | None = None, policy: s
     'synthetic://?seed=3&seconds=0.1'
     """
     scheme, separator, _ = target.partition("://")
+    if target == "-" or scheme in LIVE_SCHEMES:
+        return open_live(target, LiveOptions(format, sensor_size, policy, allow_remote))
+    if format is not None:
+        raise OptionError(f"source {target!r}: format is for live streams, got {format!r}", hint="leave it out")
     if not separator:
         return open_recording(target, sensor_size=sensor_size, policy=policy)
     if scheme != "synthetic":
-        raise OptionError(f"source {target!r}: unknown scheme {scheme!r}", hint="give a file, or synthetic://?seed=1")
+        known = ", ".join(("synthetic", *LIVE_SCHEMES))
+        raise OptionError(f"source {target!r}: unknown scheme {scheme!r}", hint=f"give a file, or one of {known}")
     return _synthetic(target)
 
 

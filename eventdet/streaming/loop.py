@@ -1,10 +1,11 @@
-"""One recording through one detector, window by window.
+"""One source through one detector, window by window.
 
 A window is read, binned into a tensor, run for one step, decoded, and handed out, in one thread: at the speeds
 measured (docs/benchmarks.md) a step takes a fraction of a window, and one thread keeps results in order and memory at
 one window. The generator holds no more than the window in hand.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,13 +20,13 @@ from eventdet.errors import OptionError, check_option
 from eventdet.formats import Window
 from eventdet.geometry import fit_pixels
 from eventdet.models import StreamingDetector, boxes_from_logits, load_detector
+from eventdet.pace import Pacer
 from eventdet.preprocessing import event_histogram
 from eventdet.sinks import StreamHeader, WindowResult
-from eventdet.sources import EventSource
+from eventdet.sources import EventSource, LiveSource
 from eventdet.units import format_duration
 
 from .hardware import machine
-from .pace import Pacer
 from .summary import RunTally, StreamSummary
 
 __all__ = ["STATES", "StreamOptions", "Streamer"]
@@ -124,7 +125,7 @@ class Streamer:
         self._window_us = options.window_us or config.window_us
         self._stride_us = options.stride_us or self._window_us
         self._reset_steps = options.reset_steps or config.readout_steps
-        self._tally = RunTally(self.start_us, begin_ns=0)
+        self._tally = RunTally(begin_ns=0)
 
     @classmethod
     def from_model(
@@ -153,20 +154,26 @@ class Streamer:
             Threads of torch; all cores when left out.
         """
         if threads is not None:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(_check_threads(threads))
         return cls(source, StreamingDetector(load_detector(model), dtype=dtype), options, model=model)
 
     @property
-    def start_us(self) -> int:
-        """Start of the first window, microseconds on the clock of the recording."""
+    def start_us(self) -> int | None:
+        """Start of the first window, microseconds on the clock of the source; None: the first event will tell."""
         begin = self._source.t_first_us if self._options.start_us is None else self._options.start_us
-        return begin // self._stride_us * self._stride_us
+        return None if begin is None else begin // self._stride_us * self._stride_us
 
     @property
-    def duration_s(self) -> float:
-        """Recorded seconds to stream."""
+    def duration_s(self) -> float | None:
+        """Seconds of events to stream; None for a live source, whose end nobody knows."""
+        start = self.start_us
         stop = self._source.t_last_us if self._options.stop_us is None else self._options.stop_us
-        return max(0, stop - self.start_us) / 1e6
+        return None if start is None or stop is None else max(0, stop - start) / 1e6
+
+    @property
+    def recorded_s(self) -> float:
+        """Seconds of events that the latest iteration has covered so far."""
+        return self._tally.recorded_s
 
     @property
     def header(self) -> StreamHeader:
@@ -192,7 +199,7 @@ class Streamer:
         self._detector.reset()
         buffer = np.zeros((1, _POLARITIES, *self._detector.config.input_size), np.uint8)
         pacer = Pacer(self._options.pace)
-        tally = self._tally = RunTally(self.start_us, begin_ns=time.perf_counter_ns())
+        tally = self._tally = RunTally(begin_ns=time.perf_counter_ns())
         windows = self._source.windows(
             self._window_us, self._stride_us, start_us=self.start_us, stop_us=self._options.stop_us
         )
@@ -202,7 +209,10 @@ class Streamer:
             if window is None:
                 return
             read = time.perf_counter_ns()
-            available = pacer.wait_until(window.t1_us, start_us=self.start_us)
+            available = pacer.wait_until(window.t1_us, start_us=window.t0_us)
+            if np.isinf(self._options.pace):
+                # To read is then part of being late, but for a live source, which is mostly waited for.
+                available = self._source.completed_ns if isinstance(self._source, LiveSource) else asked
             result = self._detect(window, buffer, read_ns=read - asked, available_ns=available)
             cut = self._pixels.count_cut(window.events.x, window.events.y)
             tally.add(result, events_cut=cut, now_ns=time.perf_counter_ns())
@@ -225,7 +235,7 @@ class Streamer:
             "inference": inferred - binned,
             "decode": done - inferred,
             # From the moment the last event of the window could be had: lateness of a paced replay shows here.
-            "total": done - available_ns + (read_ns if np.isinf(self._options.pace) else 0),
+            "total": done - available_ns,
         }
         return WindowResult(
             seq=window.seq,
@@ -267,3 +277,11 @@ class Streamer:
                 f"the {self._source.sensor_size} sensor is scaled by {self._pixels.scale:.4g} to the network's input"
             )
         return tuple(notes)
+
+
+def _check_threads(threads: int) -> int:
+    # torch takes any number, and dies when the system will not start that many.
+    most = 4 * (os.cpu_count() or 1)
+    if not 1 <= threads <= most:
+        raise OptionError(f"threads must be in 1..{most}, got {threads}")
+    return threads

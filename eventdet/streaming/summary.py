@@ -47,9 +47,6 @@ class StreamSummary:
 class RunTally:
     """Counts of one run, from its first window on."""
 
-    start_us: int
-    """Start of the first window, microseconds."""
-
     begin_ns: int
     """Wall clock at the start, nanoseconds."""
 
@@ -57,12 +54,15 @@ class RunTally:
     num_events: int = 0
     num_boxes: int = 0
     events_cut: int = 0
-    stop_us: int | None = None
+    start_us: int = 0
+    stop_us: int = 0
     end_ns: int = 0
     latency: LatencyLog = field(default_factory=LatencyLog)
 
     def add(self, result: WindowResult, *, events_cut: int, now_ns: int) -> None:
         """Count one result."""
+        if not self.num_windows:
+            self.start_us = result.t0_us
         self.num_windows += 1
         self.num_events += result.num_events
         self.num_boxes += len(result.boxes)
@@ -71,16 +71,20 @@ class RunTally:
         self.end_ns = now_ns
         self.latency.add(result.latency_ms)
 
+    @property
+    def recorded_s(self) -> float:
+        """Recorded time covered so far, seconds."""
+        return (self.stop_us - self.start_us) / 1e6
+
     def summary(self, notes: tuple[str, ...]) -> StreamSummary:
         """Return the counts so far."""
-        ran = self.stop_us is not None
         return StreamSummary(
             num_windows=self.num_windows,
             num_events=self.num_events,
             num_boxes=self.num_boxes,
             events_cut=self.events_cut,
-            recorded_s=(self.stop_us - self.start_us) / 1e6 if self.stop_us is not None else 0.0,
-            wall_s=(self.end_ns - self.begin_ns) / 1e9 if ran else 0.0,
+            recorded_s=self.recorded_s,
+            wall_s=(self.end_ns - self.begin_ns) / 1e9 if self.num_windows else 0.0,
             notes=notes,
             latency_ms=self.latency.summary(),
         )

@@ -1,6 +1,6 @@
 import pytest
 
-from eventdet.streaming.pace import Pacer
+from eventdet.pace import Pacer
 
 
 class FakeTime:

@@ -1,0 +1,158 @@
+"""Windows of a stream that is still being recorded, from whichever link it comes."""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from eventdet.errors import InputError
+from eventdet.events import Events
+from eventdet.formats import Window, WindowCutter, WindowGrid
+from eventdet.geometry import SensorSize
+
+from ._readings import Batch, Reading, ReadingContext
+from ._receiver import Arrival, Link, Receiver
+
+__all__ = ["LiveSource"]
+
+_MOST_HELD = 1 << 25
+"""Events that may wait for their window to end, 13 bytes each: 436 MB; a sender whose clock stands still fills it."""
+
+
+class LiveSource:
+    """Events from a link, cut into windows as they come.
+
+    A window is handed out as soon as a later event or a heartbeat says that it is complete. What has been handed out
+    does not come again: a second iteration goes on where the first stopped.
+
+    Parameters
+    ----------
+    link : Link
+        Where bytes come from; it is read from now on.
+    reading : Reading
+        How they are read.
+    context : ReadingContext
+        The one of `reading`; its address names the source.
+    timeout_s : float
+        The stream is over when nothing came for this long; 0 waits for ever.
+    """
+
+    t_first_us = None
+    """Not known before the first event."""
+
+    t_last_us = None
+    """Not known before the end."""
+
+    def __init__(self, link: Link, reading: Reading, context: ReadingContext, *, timeout_s: float) -> None:
+        self.name = context.where
+        """The address."""
+        self.report = context.report
+        """What was lost, cut and repeated on the way so far."""
+        self.events_report = context.events_report
+        """What was read and repaired so far; late events are its ``backward_clamped``."""
+        self._reading = reading
+        self.completed_ns = time.perf_counter_ns()
+        """`time.perf_counter_ns` when the bytes came that completed the latest window."""
+        self._opened_ns = self.completed_ns
+        self._receiver = Receiver(link, timeout_s=timeout_s, report=context.report)
+        self._arrivals = iter(self._receiver)
+        self._waiting: list[Batch] = []
+        self._is_cut = False
+
+    @property
+    def format(self) -> str:
+        """Format of the events."""
+        return self._reading.format
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the sender says that the events are simulated."""
+        return self._reading.synthetic
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        """Rows and columns of the camera; waits for the sender to say them.
+
+        Raises
+        ------
+        InputError
+            When the stream ends before.
+        """
+        while self._reading.sensor_size is None:
+            batches = self._next_batches()
+            if batches is None:
+                skipped = f", {self.report.garbage_bytes} bytes were none" if self.report.garbage_bytes else ""
+                raise InputError(
+                    f"{self.name}: no stream header{skipped}: {self.report.ended}",
+                    hint="start eventdet serve there, or name what comes with --format and --sensor-size",
+                )
+            self._waiting += batches
+        return self._reading.sensor_size
+
+    def windows(
+        self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
+    ) -> Iterator[Window]:
+        """Yield windows in order, empty ones too, each as soon as it is complete; parameters as of a recording.
+
+        Raises
+        ------
+        FormatError
+            When the policy is strict and an event needs a repair, or the sender speaks another version.
+        """
+        cutter = WindowCutter(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
+        try:
+            for batch in self._batches():
+                events = batch.events
+                if cutter.num_held + len(events) > _MOST_HELD:
+                    self.report.overflow_events += len(events)
+                    events = Events.empty()
+                yield from cutter.push(events, now_us=batch.now_us)
+                if cutter.is_finished:
+                    return
+            yield from cutter.finish()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the link."""
+        self._receiver.close()
+
+    def __enter__(self) -> Self:
+        """Return the source."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let go of the link."""
+        self.close()
+
+    def _batches(self) -> Iterator[Batch]:
+        while (batches := self._next_batches()) is not None:
+            yield from batches
+
+    def _next_batches(self) -> list[Batch] | None:
+        """Return what came next, maybe nothing; None at the end."""
+        if self._waiting and self._reading.sensor_size is not None:
+            waiting, self._waiting = self._waiting, []
+            return waiting
+        if self._reading.is_over:
+            return None
+        arrival = next(self._arrivals, Arrival([], time.perf_counter_ns(), end="closed"))
+        self.completed_ns = time.perf_counter_ns() if arrival is None else arrival.arrived_ns
+        elapsed_us = (self.completed_ns - self._opened_ns) // 1000
+        if arrival is None:
+            idle = self._reading.idle(now_us=elapsed_us)
+            return [] if idle is None else [idle]
+        if arrival.error is not None:
+            raise arrival.error
+        if arrival.end:
+            self.report.ended = self.report.ended or arrival.end
+            self._reading.cut()
+            return None
+        if arrival.is_cut:
+            self._reading.cut()
+        elif self._is_cut:
+            self.report.reconnects += 1
+        self._is_cut = arrival.is_cut
+        return [batch for message in arrival.messages for batch in self._reading.feed(message, arrived_us=elapsed_us)]
