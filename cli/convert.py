@@ -1,5 +1,6 @@
 """``eventdet convert``: recordings to a Zarr store of events and tensors, or one recording to another event file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,7 @@ def command(
             from_zero=from_zero,
             sensor_size=sensor_size,
             policy=parse_policy(policy, duplicates),
+            filters=filters or (),
             quiet=quiet,
             json=json,
         )
@@ -83,14 +85,16 @@ def _to_event_file(
     from_zero: bool,
     sensor_size: str | None,
     policy: "ReadPolicy",
+    filters: Sequence[str],
     quiet: bool,
     json: bool,
 ) -> int:
+    from eventdet.filters import with_filters
     from eventdet.formats import open_recording, output_format, transcode
 
     # A wrong ending is told before the input is looked at.
     output_format(output, encoding=encoding)
-    recording = open_recording(source, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    recording = with_filters(open_recording(source, sensor_size=parse_sensor_size(sensor_size), policy=policy), filters)
     print_transcoded(transcode(recording, output, encoding=encoding, from_zero=from_zero), quiet=quiet, json=json)
     return 0
 

@@ -8,9 +8,8 @@ import pytest
 from eventdet.boxes import Boxes
 from eventdet.cli.main import run
 from eventdet.events import Events
-from eventdet.filters import start_filters
-from eventdet.filters.noise import Background
-from eventdet.formats import write_boxes, write_dat
+from eventdet.filters import Background, Crop, start_filters
+from eventdet.formats import open_recording, write_boxes, write_dat
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.preprocessing import open_stored_recording
 
@@ -52,6 +51,16 @@ def test_convert_through_a_filter_equals_the_filter(recording: Path, tmp_path: P
     every = open_stored_recording(tmp_path / "all.zarr").events()
     expected = start_filters([Background(20_000)], GEN1)(every)
     assert rows_of(open_stored_recording(tmp_path / "some.zarr").events()) == rows_of(expected)
+
+
+def test_convert_to_an_event_file_through_filters_writes_what_passes(recording: Path, tmp_path: Path) -> None:
+    target = tmp_path / "b.raw"
+    crop = "crop:x=90,y=40,w=100,h=60"
+    assert run(["convert", str(recording), "-o", str(target), "--filter", crop, "-q"]) == 0
+    written = open_recording(target)
+    expected = start_filters([Crop(90, 40, 100, 60)], GEN1)(open_recording(recording).slice(0, 10**9))
+    assert written.sensor_size == SensorSize(60, 100)
+    assert rows_of(written.slice(0, 10**9)) == rows_of(expected)
 
 
 def test_visualize_through_a_filter_draws_the_other_sensor(recording: Path, tmp_path: Path) -> None:
