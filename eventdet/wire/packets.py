@@ -2,11 +2,11 @@
 
 None of them has a sequence number or says the sensor size, and a loss cannot be told from silence.
 
-=========  =========================================================================================
-``spif``   32-bit words ``x << 16 | p << 15 | y``; bit 31 set: no stamp, clear: a u32 stamp follows
+===========  =========================================================================================
+``spif``     32-bit words ``x << 16 | p << 15 | y``; bit 31 set: no stamp, clear: a u32 stamp follows
 ``faery13``  ``u64 t, u16 x, u16 y, u8 p``, faery's ``t64_x16_y16_on8``
 ``faery8``   ``u32 t, u16 x, u16 y << 1 | p``, faery's ``t32_x16_y15_on1``
-=========  =========================================================================================
+===========  =========================================================================================
 
 SPIF's words are in the byte order of the sender; every sender known is little endian, as the words are read here.
 """
