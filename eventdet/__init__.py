@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         InputError,
         MissingExtraError,
         OptionError,
+        OutputError,
         PartialError,
     )
     from .events import EVENT_DTYPE, Events
@@ -42,6 +43,7 @@ _HOMES = {
     "InputError": "errors",
     "MissingExtraError": "errors",
     "OptionError": "errors",
+    "OutputError": "errors",
     "PartialError": "errors",
     "ReadReport": "report",
     "Recording": "formats",
@@ -70,6 +72,7 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "OptionError",
+    "OutputError",
     "PartialError",
     "ReadReport",
     "Recording",

@@ -8,6 +8,7 @@ command line returns for it::
     ├── InputError (OSError)          exit code 3: a file is missing, unreadable or not what it claims
     │   ├── FormatError (ValueError)  the bytes break the format
     │   └── GeometryError             the sensor size is not in the file and was not given
+    ├── OutputError (OSError)         exit code 1: an output cannot be written
     ├── MissingExtraError (ImportError)  exit code 4: an optional package is not installed
     └── PartialError                  exit code 5: some inputs were skipped
 """
@@ -22,6 +23,7 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "OptionError",
+    "OutputError",
     "PartialError",
     "check_option",
     "install_hint",
@@ -69,6 +71,10 @@ class FormatError(InputError, ValueError):
 
 class GeometryError(InputError):
     """The sensor size is neither in the header, nor known for the camera, nor given by the user."""
+
+
+class OutputError(EventdetError, OSError):
+    """An output cannot be written: its folder is missing or closed, or the disk is full."""
 
 
 class MissingExtraError(EventdetError, ImportError):

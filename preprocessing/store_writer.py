@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
-from eventdet.errors import EventdetError, InputError, OptionError
+from eventdet.errors import EventdetError, InputError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.geometry import PixelMap, SensorSize
 
@@ -166,7 +166,7 @@ def recording_writer(target: Path, sensor_size: SensorSize) -> Iterator["Recordi
     ------
     OptionError
         When `target` exists and is not a stored recording.
-    EventdetError
+    OutputError
         When the disk refuses.
     """
     if target.exists() and not is_store(target):
@@ -177,7 +177,7 @@ def recording_writer(target: Path, sensor_size: SensorSize) -> Iterator["Recordi
     except OSError as error:
         if isinstance(error, EventdetError):
             raise
-        raise EventdetError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
     finally:
         remove_leftovers(target)
 

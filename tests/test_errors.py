@@ -1,7 +1,15 @@
 import pytest
 
 from eventdet import errors
-from eventdet.errors import EventdetError, FormatError, GeometryError, InputError, MissingExtraError, OptionError
+from eventdet.errors import (
+    EventdetError,
+    FormatError,
+    GeometryError,
+    InputError,
+    MissingExtraError,
+    OptionError,
+    OutputError,
+)
 
 
 @pytest.mark.parametrize(
@@ -12,6 +20,7 @@ from eventdet.errors import EventdetError, FormatError, GeometryError, InputErro
         (InputError("m"), OSError, 3),
         (FormatError("m"), ValueError, 3),
         (GeometryError("m"), OSError, 3),
+        (OutputError("m"), OSError, 1),
         (MissingExtraError("writing MP4", extra="video"), ImportError, 4),
         (errors.PartialError("m"), EventdetError, 5),
     ],

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from eventdet.errors import InputError
+from eventdet.errors import EventdetError, OutputError
 
 __all__ = ["atomic_writer"]
 
@@ -18,13 +18,13 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    InputError
-        When the folder is missing or cannot be written.
+    OutputError
+        When the folder is missing or cannot be written, or the disk is full.
     """
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise InputError(
+        raise OutputError(
             f"{path}: cannot be written ({error.strerror})", hint="check that its folder exists and is writable"
         ) from error
     try:
@@ -35,6 +35,8 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, EventdetError):
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
         raise

@@ -50,7 +50,7 @@ def write_raw(
     ------
     OptionError
         When the events are out of order, off the sensor or half a year apart, or the sensor is too large.
-    InputError
+    OutputError
         When the folder is missing or cannot be written.
     """
     lines = write_raw_header(layout.version, sensor_size, **header)

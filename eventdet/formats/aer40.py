@@ -107,7 +107,7 @@ def write_aer40(path: str | Path, events: Events | Iterable[Events], sensor_size
     ------
     OptionError
         When the events are out of order, off the sensor or more than 71 minutes apart, or the sensor is too large.
-    InputError
+    OutputError
         When the folder is missing or cannot be written.
     """
     from ._aer40_kernels import encode_aer40

@@ -228,7 +228,7 @@ def write_dat(
     ------
     OptionError
         When the events are out of order, off the sensor or too far apart, or `event_type` is unknown.
-    InputError
+    OutputError
         When the folder is missing or cannot be written.
     """
     size = check_sensor_size(sensor_size)

@@ -128,7 +128,7 @@ def write_es(path: str | Path, events: Events | Iterable[Events], sensor_size: S
     ------
     OptionError
         When the events are out of order, off the sensor or more than 71 minutes apart.
-    InputError
+    OutputError
         When the folder is missing or cannot be written.
     """
     from ._es_kernels import encode_es

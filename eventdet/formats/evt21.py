@@ -117,7 +117,7 @@ def write_evt21(
     ------
     OptionError
         When the events are out of order or off the sensor, or the sensor is too large.
-    InputError
+    OutputError
         When the folder is missing or cannot be written.
     """
     from ._evt21_kernels import encode_evt21

@@ -90,7 +90,7 @@ def write_evt3(
     ------
     OptionError
         When the events are out of order or off the sensor, or the sensor is too large.
-    InputError
+    OutputError
         When the folder is missing or cannot be written.
     """
     from ._evt3_kernels import encode_evt3

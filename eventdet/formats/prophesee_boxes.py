@@ -104,7 +104,7 @@ def write_boxes(path: str | Path, boxes: Boxes) -> None:
 
     Raises
     ------
-    InputError
+    OutputError
         When the folder is missing or cannot be written.
     """
     array = np.zeros(len(boxes), BOX_DTYPE)

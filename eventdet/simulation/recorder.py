@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eventdet.boxes import Boxes
-from eventdet.errors import OptionError
+from eventdet.errors import OptionError, OutputError
 from eventdet.events import Events
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.units import MICROSECONDS_PER_SECOND
@@ -174,7 +174,7 @@ def write_recording(
     Parameters
     ----------
     td_path : path
-        File for the events; it must end in ``_td.dat``.
+        File for the events; it must end in ``_td.dat``. Its folder is made when missing.
     seed, duration_us, label_rate_hz, sensor, size
         As in :func:`iter_simulate`.
     on_progress : callable, optional
@@ -189,12 +189,15 @@ def write_recording(
     ------
     OptionError
         When the name does not end in ``_td.dat`` or another argument is outside its rule.
+    OutputError
+        When the files cannot be written.
     """
     from eventdet.formats import write_boxes, write_dat
 
     path = Path(td_path)
     if not path.name.endswith("_td.dat"):
         raise OptionError(f"the event file must end in _td.dat, got {path.name}", hint=f"use -o {path.stem}_td.dat")
+    _make_folder(path)
     boxes: list[Boxes] = []
     num_events = 0
 
@@ -214,6 +217,13 @@ def write_recording(
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), digest)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _chunks(scene: Scene, sensor: EventSensor, label_rate_hz: float, chunk_us: int) -> Iterator[tuple[Events, Boxes]]:

@@ -1,9 +1,10 @@
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eventdet.errors import FormatError, GeometryError, InputError, OptionError
+from eventdet.errors import FormatError, GeometryError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.formats import open_recording, read_dat, write_dat
 from eventdet.formats.dat import is_dat, read_dat_header
@@ -90,8 +91,26 @@ def test_write_dat_of_bad_arguments_raises(tmp_path: Path) -> None:
         write_dat(tmp_path / "a.dat", Events.empty(), GEN1, event_type=0x0E)
     with pytest.raises(OptionError, match="sensor_size"):
         write_dat(tmp_path / "a.dat", Events.empty(), SensorSize(0, 304))
-    with pytest.raises(InputError, match=r"missing.a\.dat: cannot be written"):
+    with pytest.raises(OutputError, match=r"missing.a\.dat: cannot be written"):
         write_dat(tmp_path / "missing" / "a.dat", Events.empty(), GEN1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes there")
+def test_write_dat_on_a_full_disk_leaves_the_earlier_file(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "a.dat"
+    path.write_bytes(b"old")
+    count = 10_000
+    events = Events.from_columns(t=np.arange(count), x=np.zeros(count), y=np.zeros(count), p=np.zeros(count))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"a\.dat: cannot be written \(File too large\)"):
+            write_dat(path, events, GEN1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
 def test_read_dat_without_size_lines_takes_the_given_size_or_raises(tmp_path: Path) -> None:

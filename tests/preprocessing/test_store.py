@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
-from eventdet.errors import EventdetError, FormatError, InputError, OptionError
+from eventdet.errors import FormatError, InputError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing.representations import make_representation
@@ -237,7 +237,7 @@ def test_folder_that_is_no_recording_is_never_replaced(tmp_path: Path) -> None:
 def test_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(EventdetError, match=r"r\.zarr: cannot be written \(Not a directory\)"),
+        pytest.raises(OutputError, match=r"r\.zarr: cannot be written \(Not a directory\)"),
         recording_writer(tmp_path / "file" / "r.zarr", SIZE),
     ):
         pytest.fail("the writer must not open")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eventdet import Boxes, Events, OptionError, SensorSize
+from eventdet import Boxes, Events, OptionError, OutputError, SensorSize
 from eventdet.formats import read_boxes, read_dat
 from eventdet.simulation import (
     NOISE_FREE,
@@ -152,6 +152,15 @@ def test_written_files_read_back_to_the_recording(tmp_path: Path) -> None:
 def test_a_name_that_gen1_would_not_use_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"must end in _td\.dat"):
         write_recording(tmp_path / "street.dat", 1, 1000)
+
+
+def test_the_folder_of_the_files_is_made(tmp_path: Path) -> None:
+    written = write_recording(tmp_path / "new" / "street_td.dat", 1, 1000)
+    assert written.td_path.is_file()
+    assert written.bbox_path.is_file()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"street_td\.dat: cannot be written"):
+        write_recording(tmp_path / "file" / "street_td.dat", 1, 1000)
 
 
 @pytest.mark.slow
