@@ -7,17 +7,20 @@ import importlib
 from typing import TYPE_CHECKING
 
 from .base import Sink
-from .result import StreamHeader, WindowResult
+from .result import StreamHeader, StreamTotals, WindowResult
 
 if TYPE_CHECKING:
     from .clip import Clip, VisualizeSummary, visualize
     from .detections import read_detections
+    from .outputs import Outputs
     from .registry import open_sink
 
 __all__ = [
     "Clip",
+    "Outputs",
     "Sink",
     "StreamHeader",
+    "StreamTotals",
     "VisualizeSummary",
     "WindowResult",
     "open_sink",
@@ -27,6 +30,7 @@ __all__ = [
 
 _LAZY = {
     "Clip": ".clip",
+    "Outputs": ".outputs",
     "VisualizeSummary": ".clip",
     "open_sink": ".registry",
     "read_detections": ".detections",

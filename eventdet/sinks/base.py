@@ -1,14 +1,11 @@
-"""What every sink can do, and the check of its target."""
+"""What every sink can do."""
 
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from eventdet.errors import InputError, OptionError
+from .result import StreamTotals, WindowResult
 
-from .result import WindowResult
-
-__all__ = ["Sink", "prepare_target"]
+__all__ = ["Sink"]
 
 
 class Sink(Protocol):
@@ -23,11 +20,32 @@ class Sink(Protocol):
     note: str
     """What the user should know about the output; empty when all is as expected."""
 
+    is_done: bool = False
+    """Whether further results are of no use, since whoever read them has gone."""
+
     def write(self, result: WindowResult) -> None:
-        """Take the detections of the next window."""
+        """Take the detections of the next window.
+
+        Raises
+        ------
+        OutputError
+            When they cannot be written; the sink is then to be discarded.
+        """
+
+    def conclude(self, totals: StreamTotals) -> None:
+        """Take what the stream was in all, after its last window; a sink without a place for it does nothing."""
 
     def close(self) -> None:
-        """Finalise the output; a second call does nothing."""
+        """Finalise the output; a second call does nothing.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be finalised; an earlier file of the same name is then left.
+        """
+
+    def discard(self) -> None:
+        """Give the output up and leave an earlier file of the same name, where that is still there."""
 
     def __enter__(self) -> Self:
         """Return the sink."""
@@ -38,36 +56,3 @@ class Sink(Protocol):
     ) -> None:
         """Finalise the output."""
         self.close()
-
-
-def prepare_target(target: str | Path) -> Path:
-    """Return the path of an output file after making sure that it can be written.
-
-    The folder is made when missing and the file is created empty, so that a wrong target fails before the work starts.
-
-    Parameters
-    ----------
-    target : str or Path
-        Output file.
-
-    Returns
-    -------
-    Path
-        The same as a path.
-
-    Raises
-    ------
-    OptionError
-        When the target is a folder.
-    InputError
-        When the folder cannot be made or the file cannot be written.
-    """
-    path = Path(target)
-    if path.is_dir():
-        raise OptionError(f"output {path} is a folder", hint=f"name a file in it, e.g. {path / 'clip.mp4'}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("wb").close()
-    except OSError as error:
-        raise InputError(f"output {path} cannot be written: {error.strerror or error}") from error
-    return path

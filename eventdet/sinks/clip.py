@@ -1,7 +1,7 @@
 """A recording drawn to a video or to pictures, with boxes from files."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from eventdet.drawing import Caption, Style, render_frame
 from eventdet.errors import OptionError
 from eventdet.units import MICROSECONDS_PER_SECOND
 
-from .frames import check_frame_target, open_frame_writer, write_png
+from .frames import NOTHING_WRITTEN, check_frame_target, open_frame_writer, write_png
 
 if TYPE_CHECKING:
     from eventdet.formats import Recording, Window
@@ -48,7 +48,11 @@ class Clip:
     """How long labels stay, microseconds: the period of 4 Hz labels, so that they do not flicker."""
 
     hold_boxes_us: int | None = None
-    """How long predictions stay, microseconds: the stride they were made with; None is `window_us`."""
+    """How long predictions stay, microseconds: the stride they were made with.
+
+    None is the smallest distance of two stamps in the file, which is that stride unless every second window is empty,
+    at most a second; for a single stamp it is `window_us`.
+    """
 
     class_names: Sequence[str] = GEN1_CLASSES
     """Names by class id."""
@@ -84,10 +88,13 @@ class VisualizeSummary:
     """The target."""
 
     num_frames: int
-    """Pictures written."""
+    """Pictures written; without any there is no file."""
 
     note: str
     """What the user should know about the output; empty when all is as expected."""
+
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    """What was changed or dropped in the events, counted by name."""
 
 
 def visualize(
@@ -99,6 +106,7 @@ def visualize(
     clip: Clip | None = None,
     style: Style | None = None,
     on_progress: Callable[[float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> VisualizeSummary:
     """Draw a recording with its boxes.
 
@@ -117,6 +125,8 @@ def visualize(
         Look; the default one when left out.
     on_progress : callable, optional
         Called with the share done, 0..1.
+    should_stop : callable, optional
+        Asked before each window; once it says True the clip ends there, and is whole.
 
     Returns
     -------
@@ -125,42 +135,60 @@ def visualize(
 
     Raises
     ------
-    OptionError, InputError, MissingExtraError
+    OptionError, OutputError, MissingExtraError
         When the target cannot be written.
     """
     plan, look = clip or Clip(), style or Style()
     suffix = check_frame_target(target)
-    painter = _Painter(recording, plan, look, boxes=_Timeline(boxes), labels=_Timeline(labels))
+    predictions = _Timeline(boxes)
+    hold_us = plan.hold_boxes_us or predictions.period_us() or plan.window_us
+    painter = _Painter(recording, plan, look, boxes=predictions, labels=_Timeline(labels), hold_boxes_us=hold_us)
+    stopped = should_stop or (lambda: False)
     if suffix == ".png" and "%" not in target:
-        window = _chosen_window(recording, plan)
-        write_png(target, painter.picture(window))
-        return VisualizeSummary(target, 1, f"the window from t = {window.t0_us} us, {len(window.events)} events")
+        num_frames, note = _write_single(target, painter, stopped)
+    else:
+        num_frames, note = _write_clip(target, painter, stopped, on_progress)
+    return VisualizeSummary(target, num_frames, note, recording.report.repairs)
+
+
+def _write_single(target: str, painter: "_Painter", stopped: Callable[[], bool]) -> tuple[int, str]:
+    recording, plan = painter.recording, painter.plan
+    windows = _until(stopped, recording.windows(plan.window_us, plan.window_us, plan.start_us, plan.stop_us))
+    chosen = next(windows, None) if plan.start_us is not None else max(windows, key=_num_events, default=None)
+    if chosen is None:
+        return 0, NOTHING_WRITTEN
+    write_png(target, painter.picture(chosen))
+    return 1, f"the window from t = {chosen.t0_us} us, {len(chosen.events)} events"
+
+
+def _write_clip(
+    target: str, painter: "_Painter", stopped: Callable[[], bool], on_progress: Callable[[float], None] | None
+) -> tuple[int, str]:
+    recording, plan = painter.recording, painter.plan
     rate = Fraction(plan.fps).limit_denominator(1_000)
-    writer = open_frame_writer(target, rate=rate, palette=look.colours)
+    writer = open_frame_writer(target, rate=rate, palette=painter.style.colours)
     num_frames = 0
     try:
-        for window in recording.windows(plan.window_us, plan.stride_us, plan.start_us, plan.stop_us):
+        windows = recording.windows(plan.window_us, plan.stride_us, plan.start_us, plan.stop_us)
+        for window in _until(stopped, windows):
             writer.write(painter.picture(window))
             num_frames += 1
             if on_progress is not None:
                 on_progress(_share_done(recording, plan, window.t1_us))
     finally:
         writer.close()
-    return VisualizeSummary(target, num_frames, writer.note)
+    return num_frames, writer.note
+
+
+def _until(stopped: Callable[[], bool], windows: "Iterator[Window]") -> "Iterator[Window]":
+    while not stopped() and (window := next(windows, None)) is not None:
+        yield window
 
 
 def _share_done(recording: "Recording", plan: Clip, t_us: int) -> float:
     first_us = recording.t_first_us if plan.start_us is None else plan.start_us
     last_us = recording.t_last_us if plan.stop_us is None else plan.stop_us
     return min(1.0, max(0.0, (t_us - first_us) / max(1, last_us - first_us)))
-
-
-def _chosen_window(recording: "Recording", plan: Clip) -> "Window":
-    windows = recording.windows(plan.window_us, plan.window_us, plan.start_us, plan.stop_us)
-    chosen = next(windows, None) if plan.start_us is not None else max(windows, key=_num_events, default=None)
-    if chosen is None:
-        raise OptionError(f"{recording.path}: no window of {plan.window_us} us between start and stop")
-    return chosen
 
 
 def _num_events(window: "Window") -> int:
@@ -172,6 +200,11 @@ class _Timeline:
 
     def __init__(self, boxes: Boxes | None) -> None:
         self._boxes = None if boxes is None else boxes[np.argsort(boxes.t, kind="stable")]
+
+    def period_us(self) -> int | None:
+        """Return the smallest distance of two stamps, at most a second; None with less than two."""
+        stamps = np.unique(self._boxes.t) if self._boxes is not None else ()
+        return min(MICROSECONDS_PER_SECOND, int(np.diff(stamps).min())) if len(stamps) > 1 else None
 
     def newest(self, t_us: int, *, hold_us: int) -> Boxes | None:
         """Return the boxes of the newest stamp at or before `t_us` when it is younger than `hold_us`."""
@@ -193,15 +226,15 @@ class _Painter:
     style: Style
     boxes: _Timeline
     labels: _Timeline
+    hold_boxes_us: int
 
     def picture(self, window: "Window") -> NDArray[np.uint8]:
         """Return the picture of a window."""
         plan = self.plan
-        hold_boxes_us = plan.window_us if plan.hold_boxes_us is None else plan.hold_boxes_us
         return render_frame(
             window.events,
             self.recording.sensor_size,
-            boxes=self.boxes.newest(window.t1_us, hold_us=hold_boxes_us),
+            boxes=self.boxes.newest(window.t1_us, hold_us=self.hold_boxes_us),
             labels=self.labels.newest(window.t1_us, hold_us=plan.hold_labels_us),
             class_names=plan.class_names,
             caption=Caption(

@@ -9,7 +9,7 @@ from eventdet.errors import FormatError, InputError, OptionError
 from eventdet.formats import read_boxes
 from eventdet.geometry import SensorSize
 
-from .jsonl import JSONL_VERSION
+from .jsonl import JSONL_VERSION, SUMMARY_TYPE
 from .result import StreamHeader
 
 __all__ = ["read_detections"]
@@ -54,7 +54,9 @@ def read_detections(path: str | Path) -> tuple[StreamHeader | None, Boxes]:
     parts = []
     for number, line in enumerate(lines[1:], start=2):
         where = f"{file}: line {number}"
-        parts.append(_parse_boxes(_parse_line(line, where), where))
+        record = _parse_line(line, where)
+        if record.get("type") != SUMMARY_TYPE:
+            parts.append(_parse_boxes(record, where))
     return header, Boxes.concatenate(parts)
 
 

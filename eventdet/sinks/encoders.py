@@ -5,6 +5,8 @@ fallback. GIF goes through PyAV as well: OpenCV's own GIF writer dithers flat ba
 times larger, and it holds all pictures in memory until the end.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventdet.drawing import Palette
-from eventdet.errors import InputError
+from eventdet.errors import OutputError
 
 __all__ = ["CvEncoder", "Encoder", "GifEncoder", "X264Encoder"]
 
@@ -38,7 +40,7 @@ _COLOUR_BITS = 5
 
 
 class Encoder(Protocol):
-    """Encodes pictures of one size into a file."""
+    """Encodes pictures of one size into a file; what the system says against writing comes as an OSError."""
 
     def encode(self, picture: NDArray[np.uint8]) -> None:
         """Append an RGB picture of shape (H, W, 3), uint8, both sides even."""
@@ -46,14 +48,49 @@ class Encoder(Protocol):
     def finish(self) -> None:
         """Write what is pending and close the file."""
 
+    def abandon(self) -> None:
+        """Close the file as it is."""
 
-class X264Encoder(Encoder):
+
+class _AvEncoder(Encoder):
+    """What the encoders of PyAV share: packets to the container, and its end."""
+
+    _container: Any
+    _stream: Any
+
+    def finish(self) -> None:
+        """Flush the encoder, write the index and close the file."""
+        with _system_errors():
+            try:
+                self._container.mux(self._stream.encode(None))
+            finally:
+                self._container.close()
+
+    def abandon(self) -> None:
+        """Close the file without flushing: FFmpeg crashes on a container whose file has refused a packet."""
+        with suppress(OSError), _system_errors():
+            self._container.close()
+
+
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Turn errors of FFmpeg into the OSError that most of them are."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise OSError(error.errno, error.strerror) from error
+
+
+class X264Encoder(_AvEncoder):
     """H.264 in MP4 by PyAV, with BT.709 colours written in the file so that players show the palette as it is."""
 
     def __init__(self, path: Path, size_wh: tuple[int, int], *, rate: Fraction) -> None:
         import av
 
-        self._container = av.open(str(path), "w", container_options=_CONTAINER_OPTIONS)
+        with _system_errors():
+            self._container = av.open(str(path), "w", format="mp4", container_options=_CONTAINER_OPTIONS)
         bounded = rate.limit_denominator(_LARGEST_RATE_TERM)
         self._stream: Any = self._container.add_stream("libx264", rate=bounded, options=dict(_X264_OPTIONS))
         self._stream.width, self._stream.height = size_wh
@@ -70,14 +107,8 @@ class X264Encoder(Encoder):
 
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         converted = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-        self._container.mux(self._stream.encode(converted))
-
-    def finish(self) -> None:
-        """Flush the encoder and write the index."""
-        try:
-            self._container.mux(self._stream.encode(None))
-        finally:
-            self._container.close()
+        with _system_errors():
+            self._container.mux(self._stream.encode(converted))
 
 
 class CvEncoder(Encoder):
@@ -87,7 +118,9 @@ class CvEncoder(Encoder):
         fourcc = cv2.VideoWriter.fourcc(*"mp4v")
         self._writer = cv2.VideoWriter(str(path), fourcc, float(rate), size_wh)
         if not self._writer.isOpened():
-            raise InputError(f"output {path}: OpenCV cannot write MP4 video here", hint='pip install "eventdet[video]"')
+            raise OutputError(
+                f"output {path}: OpenCV cannot write MP4 video here", hint='pip install "eventdet[video]"'
+            )
 
     def encode(self, picture: NDArray[np.uint8]) -> None:
         """Append a picture."""
@@ -97,8 +130,12 @@ class CvEncoder(Encoder):
         """Write the index."""
         self._writer.release()
 
+    def abandon(self) -> None:
+        """Close the file; OpenCV cannot do so without writing the index."""
+        self._writer.release()
 
-class GifEncoder(Encoder):
+
+class GifEncoder(_AvEncoder):
     """GIF by PyAV with one fixed palette: flat colours stay exact and nothing flickers.
 
     Above 50 pictures a second some are left out, so that the animation keeps its speed.
@@ -110,7 +147,9 @@ class GifEncoder(Encoder):
         self._ticks_per_picture = 1 / (rate * _GIF_CLOCK)
         # A picture lasts until the next one; the last has no next and needs its time said.
         final_delay = max(_GIF_SHORTEST, round(self._ticks_per_picture))
-        self._container = av.open(str(path), "w", format="gif", container_options={"final_delay": str(final_delay)})
+        options = {"final_delay": str(final_delay)}
+        with _system_errors():
+            self._container = av.open(str(path), "w", format="gif", container_options=options)
         self._stream: Any = self._container.add_stream("gif", rate=int(1 / _GIF_CLOCK))
         self._stream.width, self._stream.height = size_wh
         self._stream.pix_fmt = "pal8"
@@ -137,14 +176,8 @@ class GifEncoder(Encoder):
             format="pal8",
         )
         frame.pts, frame.time_base = tick, _GIF_CLOCK
-        self._container.mux(self._stream.encode(frame))
-
-    def finish(self) -> None:
-        """Flush the encoder and write the end of the file."""
-        try:
-            self._container.mux(self._stream.encode(None))
-        finally:
-            self._container.close()
+        with _system_errors():
+            self._container.mux(self._stream.encode(frame))
 
 
 def _colour_keys(colours: NDArray[np.uint8]) -> NDArray[np.uint16]:

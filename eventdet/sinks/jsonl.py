@@ -1,23 +1,25 @@
-"""Detections as JSON lines: a header record, then one record a window.
+"""Detections as JSON lines: a header record, one record a window, and a closing record with the totals.
 
 A window without detections is a record too; rates could not be recomputed otherwise. Each record leaves in one piece,
-so that whoever follows the file sees whole lines.
+so that whoever follows the file sees whole lines; a file without the closing record is of a run that failed or was
+killed, or is still being written.
 """
 
 import json
-import sys
-from pathlib import Path
-from typing import BinaryIO
 
 from eventdet.boxes import Boxes
 
-from .base import Sink, prepare_target
-from .result import StreamHeader, WindowResult
+from ._lines import LineFile, LineWriter, StandardOutput
+from .base import Sink
+from .result import StreamHeader, StreamTotals, WindowResult
 
-__all__ = ["JSONL_VERSION", "JsonlSink", "header_record", "result_record"]
+__all__ = ["JSONL_VERSION", "SUMMARY_TYPE", "JsonlSink", "header_record", "result_record", "totals_record"]
 
 JSONL_VERSION = 1
 """Version of the record layout; raised when a reader of the old one would misread the new one."""
+
+SUMMARY_TYPE = "summary"
+"""Type of the closing record."""
 
 _PIXEL_DIGITS = 2
 """Decimals of a coordinate: well below what a label is accurate to."""
@@ -25,6 +27,9 @@ _PIXEL_DIGITS = 2
 _SCORE_DIGITS = 4
 _LATENCY_DIGITS = 3
 """Decimals of a millisecond: microseconds."""
+
+_SECOND_DIGITS = 6
+"""Decimals of a second: microseconds."""
 
 
 def header_record(header: StreamHeader) -> dict[str, object]:
@@ -61,6 +66,19 @@ def result_record(result: WindowResult, class_names: tuple[str, ...]) -> dict[st
     }
 
 
+def totals_record(totals: StreamTotals) -> dict[str, object]:
+    """Return the closing record as plain values."""
+    return {
+        "type": SUMMARY_TYPE,
+        "n_windows": int(totals.num_windows),
+        "n_events": int(totals.num_events),
+        "n_boxes": int(totals.num_boxes),
+        "repairs": {name: int(count) for name, count in totals.repairs.items()},
+        "recorded_s": round(float(totals.recorded_s), _SECOND_DIGITS),
+        "wall_s": round(float(totals.wall_s), _SECOND_DIGITS),
+    }
+
+
 def _box_records(boxes: Boxes, class_names: tuple[str, ...]) -> list[dict[str, object]]:
     columns = (boxes.xywh, boxes.score, boxes.class_id, boxes.track_id)
     return [
@@ -87,7 +105,7 @@ class JsonlSink(Sink):
 
     Raises
     ------
-    OptionError, InputError
+    OptionError, OutputError
         When the target cannot be written.
     """
 
@@ -95,23 +113,27 @@ class JsonlSink(Sink):
         self.target = target
         self.note = ""
         self._class_names = header.class_names
-        self._owns_stream = target != "-"
-        self._stream: BinaryIO = self._open(prepare_target(target)) if self._owns_stream else sys.stdout.buffer
-        self._write_line(header_record(header))
-
-    @staticmethod
-    def _open(path: Path) -> BinaryIO:
-        return path.open("wb")
+        self._lines: LineWriter = StandardOutput() if target == "-" else LineFile(target)
+        self._write(header_record(header))
 
     def write(self, result: WindowResult) -> None:
         """Append the record of a window."""
-        self._write_line(result_record(result, self._class_names))
+        self._write(result_record(result, self._class_names))
+
+    def conclude(self, totals: StreamTotals) -> None:
+        """Append the closing record."""
+        self._write(totals_record(totals))
 
     def close(self) -> None:
         """Close the file; the standard output stays open."""
-        if self._owns_stream:
-            self._stream.close()
+        self._lines.close()
 
-    def _write_line(self, record: dict[str, object]) -> None:
-        self._stream.write(json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n")
-        self._stream.flush()
+    def discard(self) -> None:
+        """Close the file, which keeps the lines that it has."""
+        self._lines.close()
+
+    def _write(self, record: dict[str, object]) -> None:
+        self._lines.append(json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n")
+        if self._lines.is_done:
+            self.is_done = True
+            self.note = "its reader left before the end"

@@ -3,8 +3,9 @@
 from eventdet.boxes import Boxes
 from eventdet.formats import write_boxes
 
-from .base import Sink, prepare_target
-from .result import WindowResult
+from ._files import check_target, make_folder, writing
+from .base import Sink
+from .result import StreamTotals, WindowResult
 
 __all__ = ["BoxesSink"]
 
@@ -19,14 +20,15 @@ class BoxesSink(Sink):
 
     Raises
     ------
-    OptionError, InputError
+    OptionError, OutputError
         When the target cannot be written.
     """
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.note = ""
-        self._path = prepare_target(target)
+        self._path = check_target(target)
+        make_folder(self._path)
         self._parts: list[Boxes] = []
         self._is_open = True
 
@@ -35,8 +37,16 @@ class BoxesSink(Sink):
         if len(result.boxes):
             self._parts.append(result.boxes)
 
+    def conclude(self, totals: StreamTotals) -> None:
+        """Do nothing: the layout has no place for totals."""
+
     def close(self) -> None:
         """Write what came."""
         if self._is_open:
             self._is_open = False
-            write_boxes(self._path, Boxes.concatenate(self._parts))
+            with writing(self.target):
+                write_boxes(self._path, Boxes.concatenate(self._parts))
+
+    def discard(self) -> None:
+        """Forget what came."""
+        self._is_open = False

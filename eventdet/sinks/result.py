@@ -1,4 +1,4 @@
-"""What a stream says about itself and about each window: the values that every sink takes."""
+"""What a stream says about itself, about each window, and in the end: the values that every sink takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 
-__all__ = ["StreamHeader", "WindowResult"]
+__all__ = ["StreamHeader", "StreamTotals", "WindowResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +94,26 @@ class WindowResult:
 
     events: Events | None = None
     """Events of the window, for sinks that draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTotals:
+    """What a stream was in all."""
+
+    num_windows: int
+    """Windows, empty ones too."""
+
+    num_events: int
+    """Events in them."""
+
+    num_boxes: int
+    """Detections."""
+
+    recorded_s: float
+    """Recorded time covered, seconds."""
+
+    wall_s: float
+    """Wall time that it took, seconds."""
+
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    """What was changed or dropped in the events, counted by name."""

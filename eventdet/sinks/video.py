@@ -12,7 +12,7 @@ from eventdet.units import MICROSECONDS_PER_SECOND
 
 from .base import Sink
 from .frames import open_frame_writer
-from .result import StreamHeader, WindowResult
+from .result import StreamHeader, StreamTotals, WindowResult
 
 __all__ = ["VideoSink"]
 
@@ -33,7 +33,7 @@ class VideoSink(Sink):
 
     Raises
     ------
-    OptionError, InputError, MissingExtraError
+    OptionError, OutputError, MissingExtraError
         When the target cannot be written.
     """
 
@@ -79,7 +79,14 @@ class VideoSink(Sink):
         self._writer.write(picture)
         self._last = (result.seq, picture)
 
+    def conclude(self, totals: StreamTotals) -> None:
+        """Do nothing: each picture has said what it shows."""
+
     def close(self) -> None:
         """Finalise the video."""
         self._writer.close()
         self.note = self._writer.note
+
+    def discard(self) -> None:
+        """Give the video up; numbered pictures stay."""
+        self._writer.discard()

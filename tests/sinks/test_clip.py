@@ -64,10 +64,19 @@ def test_single_picture_at_a_given_start(recording: Recording, tmp_path: Path) -
     np.testing.assert_array_equal(read_png(tmp_path / "picture.png"), wanted)
 
 
-def test_single_picture_without_any_window_is_refused(recording: Recording, tmp_path: Path) -> None:
-    clip = Clip(start_us=100_000, stop_us=100_000)
-    with pytest.raises(OptionError, match=r"drive_td\.dat: no window of 33333 us between start and stop"):
-        visualize(recording, str(tmp_path / "picture.png"), clip=clip)
+@pytest.mark.parametrize("name", ["picture.png", "%03d.png", "clip.mp4", "clip.gif"])
+def test_a_span_without_windows_writes_nothing_and_says_so(recording: Recording, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"old")
+    summary = visualize(recording, str(tmp_path / name), clip=Clip(start_us=100_000, stop_us=100_000))
+    assert (summary.num_frames, summary.note) == (0, "there was no picture to write, so no file was written")
+    assert (tmp_path / name).read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["picture.png", "clip.mp4"])
+def test_a_recording_of_a_header_alone_writes_nothing(tmp_path: Path, name: str) -> None:
+    write_dat(tmp_path / "empty_td.dat", Events.empty(), GEN1)
+    assert visualize(open_recording(tmp_path / "empty_td.dat"), str(tmp_path / name)).num_frames == 0
+    assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize(
@@ -116,6 +125,40 @@ def test_predictions_stay_for_the_stride_they_were_made_with(recording: Recordin
     assert shown_at(tmp_path / "f") == [100, 110, 120, 130, 140]
 
 
+@pytest.mark.parametrize(
+    ("stamps_ms", "shown_ms"),
+    [
+        # Nothing was found at 200: the boxes of 150 are gone then.
+        ([100, 150, 250], [*range(100, 200, 10), *range(250, 300, 10)]),
+        # Stamps of one window are one stamp: the window of 10 ms holds.
+        ([100, 100], [100]),
+    ],
+)
+def test_predictions_without_a_header_stay_for_the_distance_of_their_stamps(
+    recording: Recording, tmp_path: Path, stamps_ms: list[int], shown_ms: list[int]
+) -> None:
+    boxes = Boxes.from_xywh([[50, 50, 80, 80]] * len(stamps_ms), t=[1000 * stamp for stamp in stamps_ms])
+    clip = Clip(window_us=10_000, fps=100)
+    visualize(recording, str(tmp_path / "f" / "%03d.png"), boxes=boxes, clip=clip, style=PLAIN)
+    assert shown_at(tmp_path / "f") == shown_ms
+
+
+def test_predictions_without_a_header_stay_for_a_second_at_most(tmp_path: Path) -> None:
+    t = np.arange(0, 2_500_001, 100_000)
+    write_dat(tmp_path / "a_td.dat", Events.from_columns(t=t, x=t % 304, y=t % 240, p=t % 2), GEN1)
+    boxes = Boxes.from_xywh([[50, 50, 80, 80]] * 2, t=[100_000, 2_000_000])
+    clip = Clip(window_us=100_000, fps=10)
+    visualize(
+        open_recording(tmp_path / "a_td.dat"), str(tmp_path / "f" / "%03d.png"), boxes=boxes, clip=clip, style=PLAIN
+    )
+    pictures = sorted((tmp_path / "f").glob("*.png"))
+    # Picture k ends at 100 (k + 1) ms.
+    assert [k for k, path in enumerate(pictures) if has_amber(read_png(path))] == [
+        *range(10),
+        *range(19, len(pictures)),
+    ]
+
+
 def test_newer_boxes_replace_older_ones_in_any_file_order(recording: Recording, tmp_path: Path) -> None:
     # The pedestrian of 130 ms ends the car of 100 ms, although the file names it first.
     boxes = Boxes.from_xywh([[50, 50, 80, 80]] * 2, t=[130_000, 100_000], class_id=[1, 0])
@@ -137,6 +180,28 @@ def test_progress_rises_to_one(recording: Recording, tmp_path: Path) -> None:
     visualize(recording, str(tmp_path / "%d.png"), clip=clip, style=PLAIN, on_progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize(("name", "count"), [("clip.mp4", 3), ("%d.png", 3), ("picture.png", 1)])
+def test_clip_that_is_stopped_is_whole(recording: Recording, tmp_path: Path, name: str, count: int) -> None:
+    asked = iter([False, False, False, True])
+    clip = Clip(window_us=50_000, fps=20)
+    summary = visualize(
+        recording, str(tmp_path / name), clip=clip, style=Style(scale=1), should_stop=lambda: next(asked)
+    )
+    assert summary.num_frames == count
+    if name == "clip.mp4":
+        with av.open(str(tmp_path / name)) as container:
+            assert len(list(container.decode(video=0))) == 3
+
+
+def test_repairs_are_counted(tmp_path: Path) -> None:
+    t = np.arange(0, 100_000, 1000)
+    write_dat(tmp_path / "a_td.dat", Events.from_columns(t=t, x=t % 304, y=t % 240, p=t % 2), GEN1)
+    with (tmp_path / "a_td.dat").open("ab") as file:
+        file.write(b"abc")
+    summary = visualize(open_recording(tmp_path / "a_td.dat"), str(tmp_path / "a.png"))
+    assert summary.repairs == {"trailing_bytes": 3}
 
 
 def test_video_is_finalised_when_drawing_fails(recording: Recording, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from eventdet import Boxes
 from eventdet.errors import FormatError, InputError, OptionError
-from eventdet.sinks import StreamHeader, WindowResult, open_sink, read_detections
+from eventdet.sinks import StreamHeader, StreamTotals, WindowResult, open_sink, read_detections
 from eventdet.sinks.jsonl import header_record
 
 
@@ -29,6 +29,23 @@ def test_detections_written_come_back(
     np.testing.assert_allclose(boxes.score, expected.score, atol=6e-5)
     np.testing.assert_array_equal(boxes.t, expected.t)
     np.testing.assert_array_equal(boxes.class_id, expected.class_id)
+
+
+def test_detections_are_the_same_with_and_without_the_closing_record(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    for name in ("with.jsonl", "without.jsonl"):
+        with open_sink(str(tmp_path / name), header=header) as sink:
+            for result in results:
+                sink.write(result)
+            if name == "with.jsonl":
+                sink.conclude(StreamTotals(5, 2000, 8, recorded_s=0.25, wall_s=0.5))
+    (first_header, first), (second_header, second) = (
+        read_detections(tmp_path / name) for name in ("with.jsonl", "without.jsonl")
+    )
+    assert first_header == second_header
+    np.testing.assert_array_equal(first.xyxy, second.xyxy)
+    np.testing.assert_array_equal(first.t, second.t)
 
 
 def test_detections_of_a_stream_without_windows_are_empty(tmp_path: Path, header: StreamHeader) -> None:

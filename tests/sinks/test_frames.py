@@ -1,5 +1,7 @@
 """Videos and numbered pictures, read back with independent readers."""
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eventdet.drawing import PALETTES
-from eventdet.errors import InputError, MissingExtraError, OptionError
+from eventdet.errors import MissingExtraError, OptionError, OutputError
 from eventdet.sinks.frames import open_frame_writer, write_png
 
 av = pytest.importorskip("av", reason="the extra video is not installed")
@@ -137,8 +139,68 @@ def test_png_with_a_broken_number_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
 def test_video_without_pictures_leaves_no_file(tmp_path: Path, name: str) -> None:
     note = write_all(tmp_path / name, [])
-    assert "no file was left" in note
+    assert "no file was written" in note
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
+def test_video_appears_when_it_is_whole(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"old")
+    writer = open_frame_writer(str(tmp_path / name), rate=RATE, palette=DARK)
+    for picture in pictures(3):
+        writer.write(picture)
+    assert (tmp_path / name).read_bytes() == b"old"
+    writer.close()
+    assert len(read_all(tmp_path / name)[0]) == 3
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
+def test_video_discarded_leaves_the_earlier_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"old")
+    writer = open_frame_writer(str(tmp_path / name), rate=RATE, palette=DARK)
+    writer.write(pictures(1)[0])
+    writer.discard()
+    writer.close()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+FULL_DISKS = """
+import resource, sys
+from fractions import Fraction
+import numpy as np
+from eventdet.drawing import PALETTES
+from eventdet.errors import OutputError
+from eventdet.sinks.frames import open_frame_writer
+
+rng = np.random.default_rng(0)
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+for limit in (0, 40, 2_000, 8_000, 32_768, 40_000, 100_000):
+    writer = open_frame_writer(sys.argv[1], rate=Fraction(20), palette=PALETTES["dark"])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        for _ in range(30):
+            writer.write(rng.integers(0, 256, (192, 192, 3), dtype=np.uint8))
+        writer.close()
+    except OutputError as error:
+        writer.close()
+        print(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes there")
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.gif", "%03d.png"])
+def test_picture_file_that_outgrows_the_disk_is_one_error_a_time(tmp_path: Path, name: str) -> None:
+    # In a process of its own, since FFmpeg crashes when it is flushed after a failed write.
+    script = [sys.executable, "-c", FULL_DISKS, str(tmp_path / name)]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    errors = done.stdout.splitlines()
+    # A noisy picture of this size is 110 kB as PNG, so that it fails at every limit as the videos do.
+    assert len(errors) == 7
+    assert all(error.endswith(" cannot be written: File too large") for error in errors)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
@@ -161,7 +223,7 @@ def test_rate_of_zero_is_refused(tmp_path: Path) -> None:
         open_frame_writer(str(tmp_path / "clip.mp4"), rate=Fraction(0), palette=DARK)
 
 
-def test_write_png_that_cannot_be_encoded_is_an_input_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_png_that_cannot_be_encoded_is_an_output_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "imencode", lambda *_: (False, np.empty(0, np.uint8)))
-    with pytest.raises(InputError, match="could not encode"):
+    with pytest.raises(OutputError, match="could not encode"):
         write_png(tmp_path / "a.png", pictures(1)[0])

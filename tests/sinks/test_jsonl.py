@@ -1,6 +1,7 @@
 """JSON lines: the schema, whole lines, and the standard output."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from eventdet import Boxes
-from eventdet.sinks import StreamHeader, WindowResult
+from eventdet.errors import OutputError
+from eventdet.sinks import StreamHeader, StreamTotals, WindowResult
 from eventdet.sinks.jsonl import JsonlSink
 
 
@@ -113,3 +115,40 @@ def test_jsonl_second_close_does_nothing(tmp_path: Path, header: StreamHeader) -
     sink = JsonlSink(str(tmp_path / "a.jsonl"), header=header)
     sink.close()
     sink.close()
+
+
+def test_jsonl_ends_with_the_totals(tmp_path: Path, header: StreamHeader, results: list[WindowResult]) -> None:
+    target = tmp_path / "a.jsonl"
+    with JsonlSink(str(target), header=header) as sink:
+        sink.write(results[0])
+        sink.conclude(StreamTotals(1, 400, 2, recorded_s=0.05, wall_s=0.125, repairs={"trailing_bytes": 3}))
+    assert json.loads(target.read_text().splitlines()[-1]) == {
+        "type": "summary",
+        "n_windows": 1,
+        "n_events": 400,
+        "n_boxes": 2,
+        "repairs": {"trailing_bytes": 3},
+        "recorded_s": 0.05,
+        "wall_s": 0.125,
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes there")
+def test_jsonl_on_a_full_disk_ends_with_a_whole_line(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    import resource
+
+    target = tmp_path / "a.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sink = JsonlSink(str(target), header=header)
+    sink.write(results[0])
+    whole = target.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"a\.jsonl cannot be written: File too large"):
+            sink.write(results[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    sink.discard()
+    assert target.read_bytes() == whole

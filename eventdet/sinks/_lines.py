@@ -1,0 +1,110 @@
+"""Lines to a file or to the standard output, each in one piece."""
+
+import os
+import sys
+from contextlib import suppress
+from typing import Protocol
+
+from eventdet.errors import OutputError
+
+from ._files import check_target, make_folder, writing
+
+__all__ = ["LineFile", "LineWriter", "StandardOutput"]
+
+
+class LineWriter(Protocol):
+    """Takes whole lines."""
+
+    is_done: bool
+    """Whether nobody reads what is written."""
+
+    def append(self, line: bytes) -> None:
+        """Write a line, so that whoever follows sees it at once and whole."""
+
+    def close(self) -> None:
+        """Let go of the output; a second call does nothing."""
+
+
+class LineFile(LineWriter):
+    """A file, emptied at the start and written in place, since others may follow it while it grows.
+
+    Parameters
+    ----------
+    target : str
+        Path; the folder is made when missing.
+
+    Raises
+    ------
+    OptionError, OutputError
+        When the target cannot be written.
+    """
+
+    is_done = False
+
+    def __init__(self, target: str) -> None:
+        path = check_target(target)
+        make_folder(path)
+        self._target = target
+        with writing(target):
+            self._file = path.open("wb", buffering=0)
+
+    def append(self, line: bytes) -> None:
+        """Write a line; when the disk is full the file ends with the line before.
+
+        Raises
+        ------
+        OutputError
+            When the line cannot be written.
+        """
+        written = 0
+        try:
+            with writing(self._target):
+                while written < len(line):
+                    written += self._file.write(line[written:]) or 0
+        except OutputError:
+            # A device or a pipe cannot be cut, and needs not be.
+            with suppress(OSError):
+                self._file.truncate(self._file.seek(-written, os.SEEK_CUR))
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        with writing(self._target):
+            self._file.close()
+
+
+class StandardOutput(LineWriter):
+    """The standard output, which stays open. That its reader leaves, as in ``| head``, is no error."""
+
+    def __init__(self) -> None:
+        self.is_done = False
+
+    def append(self, line: bytes) -> None:
+        """Write a line unless the reader has gone.
+
+        Raises
+        ------
+        OutputError
+            When the line cannot be written for another reason.
+        """
+        if self.is_done:
+            return
+        stream = sys.stdout.buffer
+        try:
+            with writing("-"):
+                stream.write(line)
+                stream.flush()
+        except OutputError as error:
+            self.is_done = True
+            _forget_standard_output()
+            if not isinstance(error.__cause__, BrokenPipeError):
+                raise
+
+    def close(self) -> None:
+        """Do nothing: others may print on."""
+
+
+def _forget_standard_output() -> None:
+    """Send what could not be written nowhere; Python would try again, and complain, when the process ends."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device, not a path of ours
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

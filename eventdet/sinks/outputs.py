@@ -1,0 +1,109 @@
+"""All outputs of one run as one."""
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from eventdet.errors import EventdetError, OutputError
+
+from .base import Sink
+from .registry import check_targets, open_sink
+from .result import StreamHeader, StreamTotals, WindowResult
+
+__all__ = ["Outputs"]
+
+
+class Outputs:
+    """Sinks that hold the same windows: a window goes to all of them.
+
+    One that fails does not take the others with it: they get the window too and are finalised, and then its error is
+    raised. As a context manager it finalises all when the block is left; where not even one window was written before
+    an error, earlier files of the same names are left.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        As `eventdet.sinks.open_sink` takes them; all are checked before the first is opened.
+    header : StreamHeader
+        What holds for the whole stream.
+
+    Raises
+    ------
+    OptionError, OutputError, MissingExtraError
+        When a target is not one, cannot be written, or is given twice; then none is touched.
+    """
+
+    def __init__(self, targets: Sequence[str], *, header: StreamHeader) -> None:
+        check_targets(targets)
+        self.sinks: list[Sink] = []
+        """Those that have not failed."""
+        self._num_windows = 0
+        self._failures: list[EventdetError] = []
+        try:
+            # JSON lines are written in place: they come last, when nothing else can fail any more.
+            for target in sorted(targets, key=_is_in_place):
+                self.sinks.append(open_sink(target, header=header))
+        except EventdetError:
+            self.discard()
+            raise
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there are outputs, and whoever read them has gone."""
+        return bool(self.sinks) and all(sink.is_done for sink in self.sinks)
+
+    def write(self, result: WindowResult) -> None:
+        """Give a window to every sink.
+
+        Raises
+        ------
+        EventdetError
+            What a sink that failed raised.
+        """
+        self._num_windows += 1
+        self._each(lambda sink: sink.write(result))
+
+    def conclude(self, totals: StreamTotals) -> None:
+        """Tell every sink what the stream was in all; raises as `write` does."""
+        self._each(lambda sink: sink.conclude(totals))
+
+    def close(self) -> None:
+        """Finalise every sink; raises as `write` does."""
+        self._each(lambda sink: sink.close())
+
+    def discard(self) -> None:
+        """Give every output up."""
+        for sink in self.sinks:
+            sink.discard()
+
+    def __enter__(self) -> Self:
+        """Return the outputs."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Finalise every output, or give them up when the first window failed."""
+        if kind is not None and not self._num_windows:
+            self.discard()
+        else:
+            self.close()
+
+    def _each(self, action: Callable[[Sink], None]) -> None:
+        failed = len(self._failures)
+        for sink in list(self.sinks):
+            try:
+                action(sink)
+            except EventdetError as error:
+                self._failures.append(error)
+                self.sinks.remove(sink)
+                sink.discard()
+        if len(self._failures) > failed:
+            first = self._failures[0]
+            if len(self._failures) == 1:
+                raise first
+            raise OutputError("; ".join(failure.message for failure in self._failures)) from first
+
+
+def _is_in_place(target: str) -> bool:
+    return target == "-" or target.lower().endswith(".jsonl")
