@@ -36,6 +36,9 @@ class ReadReport:
     duplicates_dropped: int = 0
     """Exact repeats of an event (same stamp, pixel and polarity), dropped since the policy asked for it."""
 
+    packets_dropped: int = 0
+    """Packets that could not be unpacked, dropped with all their events."""
+
     missing_header: int = 0
     """1 for a file without the header of its format, read all the same."""
 
@@ -61,7 +64,7 @@ class ReadReport:
         """The non-zero counts of what was changed or dropped, by name."""
         repaired = (
             "backward_clamped", "out_of_range_dropped", "trailing_bytes", "before_time_dropped", "unknown_words",
-            "polarity_repaired", "duplicates_dropped", "missing_header",
+            "polarity_repaired", "duplicates_dropped", "packets_dropped", "missing_header",
         )  # fmt: skip
         return {name: getattr(self, name) for name in repaired if getattr(self, name)}
 

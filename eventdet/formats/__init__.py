@@ -6,6 +6,7 @@ Importing this package loads NumPy alone; Numba comes in when the first event is
 from ._dat_records import pack_dat
 from ._windows import Window, WindowCutter, WindowGrid, cut_windows
 from .aedat2 import AEDAT2_DAVIS, AEDAT2_DVS128, read_aedat2
+from .aedat4 import AEDAT4, read_aedat4, write_aedat4
 from .aer40 import AER40, read_aer40, write_aer40
 from .dat import DAT, DAT1, read_dat, write_dat
 from .decoder import Decoder, Encoding
@@ -24,6 +25,7 @@ from .transcode import Region, TranscodeSummary, output_format, transcode
 __all__ = [
     "AEDAT2_DAVIS",
     "AEDAT2_DVS128",
+    "AEDAT4",
     "AER40",
     "DAT",
     "DAT1",
@@ -56,6 +58,7 @@ __all__ = [
     "output_format",
     "pack_dat",
     "read_aedat2",
+    "read_aedat4",
     "read_aer40",
     "read_boxes",
     "read_dat",
@@ -65,6 +68,7 @@ __all__ = [
     "read_evt4",
     "read_evt21",
     "transcode",
+    "write_aedat4",
     "write_aer40",
     "write_boxes",
     "write_dat",

@@ -24,7 +24,7 @@ def test_detect_format_goes_by_content_not_by_name(tmp_path: Path) -> None:
     ("content", "found"),
     [
         (b"", "file is empty, at byte 0"),
-        (b"#!AER-DAT4.0\r\n", "unknown format at byte 0, got b'#!AER-DAT4.0'"),
+        (b"#!AER-DAT3.1\r\n", "unknown format at byte 0, got b'#!AER-DAT3.1'"),
         (b"\x89HDF\r\n\x1a\n", "unknown format at byte 0"),
         (b"Event Stream\x02\x00\x00", "header is cut, at byte 15"),
         (b"% format EVT5;height=720;width=1280\n% end\n", "unknown format at byte 0, got evt5"),
@@ -37,7 +37,7 @@ def test_detect_format_goes_by_content_not_by_name(tmp_path: Path) -> None:
         (b"% \n", "unknown format at byte 0"),
     ],
     ids=[
-        "empty", "aedat4", "hdf5", "es", "evt5", "evt6", "no-encoding", "cut-header", "zeros", "percent", "start",
+        "empty", "aedat3", "hdf5", "es", "evt5", "evt6", "no-encoding", "cut-header", "zeros", "percent", "start",
         "blank-line",
     ],
 )  # fmt: skip

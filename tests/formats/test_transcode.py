@@ -13,7 +13,7 @@ from .reference import random_events, rows
 
 SMALL = SensorSize(180, 240)
 EVENTS = random_events(4000, width=SMALL.width, height=SMALL.height)
-WRITTEN = [name for name, known in FORMATS.items() if known.write and not known.extra]
+WRITTEN = [name for name, known in FORMATS.items() if known.write]
 
 
 @pytest.fixture
