@@ -53,6 +53,8 @@ def _table(info: "RecordingInfo") -> str:
         ("triggers", f"{counts['trigger_words']:,}"),
         ("repaired", repairs or "nothing"),
     ]
+    if counts["time_wraps"]:
+        rows.append(("time wraps", f"{counts['time_wraps']:,}"))
     if info.labels_path is not None:
         names = {str(class_id): name for class_id, name in enumerate(GEN1_CLASSES)}
         labels = ", ".join(f"{names.get(str(key), f'class {key}')} {count:,}" for key, count in info.labels.items())

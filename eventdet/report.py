@@ -18,6 +18,9 @@ class ReadReport:
     backward_clamped: int = 0
     """Events whose stamp stepped back and was raised to the running maximum."""
 
+    time_jump_dropped: int = 0
+    """Events whose stamp leapt ahead while those that followed stayed behind, dropped."""
+
     out_of_range_dropped: int = 0
     """Events outside the sensor, dropped."""
 
@@ -63,8 +66,8 @@ class ReadReport:
     def repairs(self) -> dict[str, int]:
         """The non-zero counts of what was changed or dropped, by name."""
         repaired = (
-            "backward_clamped", "out_of_range_dropped", "trailing_bytes", "before_time_dropped", "unknown_words",
-            "polarity_repaired", "duplicates_dropped", "packets_dropped", "missing_header",
+            "backward_clamped", "time_jump_dropped", "out_of_range_dropped", "trailing_bytes", "before_time_dropped",
+            "unknown_words", "polarity_repaired", "duplicates_dropped", "packets_dropped", "missing_header",
         )  # fmt: skip
         return {name: getattr(self, name) for name in repaired if getattr(self, name)}
 

@@ -15,6 +15,8 @@ __all__ = [
     "FAULT_RECORD",
     "HELD",
     "HIGH",
+    "IS_LAST",
+    "LEAPT",
     "NUM_HELD",
     "NUM_SLOTS",
     "OUT_OF_RANGE",
@@ -68,4 +70,10 @@ HELD = 17
 NUM_HELD = 18
 """How many bytes of HELD count; at the end of a file they are what is left of a cut event."""
 
-NUM_SLOTS = 19
+LEAPT = 19
+"""Counts repairs, as the first four do."""
+
+IS_LAST = 20
+"""1 when nothing comes after the records of the call, so that none can wait for those that follow it."""
+
+NUM_SLOTS = 21

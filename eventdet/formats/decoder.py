@@ -27,14 +27,16 @@ TriggerKernel: TypeAlias = Callable[..., int]
 
 _FAULTS = {
     _state.BACKWARD: "stamp steps back",
+    _state.LEAPT: "stamp leaps ahead of those that follow",
     _state.OUT_OF_RANGE: "event lies outside the {size} sensor",
     _state.BEFORE_TIME: "event comes before the first time word",
-    _state.UNKNOWN: "word of unknown type",
+    _state.UNKNOWN: "{unknown}",
     _state.BAD_POLARITY: "polarity is neither 0 nor 1",
 }
 
 _COUNTS = {
     "backward_clamped": _state.BACKWARD,
+    "time_jump_dropped": _state.LEAPT,
     "out_of_range_dropped": _state.OUT_OF_RANGE,
     "before_time_dropped": _state.BEFORE_TIME,
     "unknown_words": _state.UNKNOWN,
@@ -68,6 +70,15 @@ class Encoding:
 
     load_trigger_kernel: Callable[[], TriggerKernel] | None = None
     """The same for the kernel that finds external triggers; None for a format without them."""
+
+    unit: str = "byte"
+    """What a fault is located by."""
+
+    unit_bytes: int = 1
+    """Bytes of records that a unit is made of."""
+
+    unknown_fault: str = "word of unknown type"
+    """What is said of a record that the format does not define."""
 
     def records(self, data: bytes | bytearray | memoryview, *, offset: int = 0) -> NDArray[np.integer]:
         """Return a view of the whole records of `data` from byte `offset` on; a cut record at the end is left out."""
@@ -140,7 +151,7 @@ class Decoder:
         Returns
         -------
         consumed : int
-            Records used; call again with the others.
+            Records used; call again with the others. 0 when the first one can be judged only by those that follow it.
         written : int
             Events at the start of `out`.
 
@@ -177,17 +188,26 @@ class Decoder:
     def iter_events(
         self, records: NDArray[np.integer], *, num_events: int, out: Events | None = None
     ) -> Iterator[Events]:
-        """Yield the events of `records` in batches of about `num_events`, each in columns of its own.
+        """Yield the events of `records`, the last of the stream, in batches of about `num_events`.
 
-        A batch is never empty, and exceeds `num_events` by less than `Encoding.events_per_record`. With `out`, every
-        batch is a view of these columns instead, as many events as they hold, valid until the next one.
+        A batch is never empty, has columns of its own, and exceeds `num_events` by less than
+        `Encoding.events_per_record`. With `out`, every batch is a view of these columns instead, as many events as
+        they hold, valid until the next one.
         """
+        return self._batches(records, num_events, out, is_last=True)
+
+    def _batches(
+        self, records: NDArray[np.integer], num_events: int, out: Events | None, *, is_last: bool
+    ) -> Iterator[Events]:
+        self._state[_state.IS_LAST] = is_last
         capacity = num_events + self.encoding.events_per_record - 1
         start = 0
         while start < len(records):
             most = (len(records) - start) * self.encoding.events_per_record
             columns = Events.empty(min(capacity, most)) if out is None else out
             consumed, written = self.decode_into(records[start:], columns)
+            if not consumed:
+                return
             start += consumed
             if written:
                 yield columns[:written]
@@ -204,14 +224,15 @@ class Decoder:
         self.report.trailing_bytes += len(self._rest)
         self._rest = b""
 
-    def finish(self) -> None:
-        """Take note that the stream has ended: what is left of a cut event is counted.
+    def finish(self) -> Events:
+        """Take note that the stream has ended: return the events that waited, and count what is left of a cut one.
 
         Raises
         ------
         FormatError
             When the policy is strict and an event is cut.
         """
+        events = self.feed(b"", is_whole=True)
         num_held = int(self._state[_state.NUM_HELD])
         self._state[_state.NUM_HELD] = 0
         if num_held and self.policy.faults == "strict":
@@ -219,13 +240,20 @@ class Decoder:
                 f"{self.where}: last event is cut, at byte {self._offset - num_held}", hint="read it with policy repair"
             )
         self.report.trailing_bytes += num_held
+        return events
 
-    def feed(self, data: bytes | bytearray | memoryview) -> Events:
-        """Return the events of the next bytes of the stream; a cut record waits for the next call."""
+    def feed(self, data: bytes | bytearray | memoryview, *, is_whole: bool = False) -> Events:
+        """Return the events of the next bytes of the stream.
+
+        A cut record waits for the next call; so do, unless the data `is_whole`, the few records from one on whose
+        stamp leaps ahead, until those that follow have shown whether it can be true.
+        """
         joined = self._rest + bytes(data) if self._rest else bytes(data)
         records = self.encoding.records(joined)
-        self._rest = joined[len(records) * self.encoding.record_dtype.itemsize :]
-        return Events.concatenate(self.iter_events(records, num_events=_FEED_EVENTS))
+        begin = self._offset
+        events = Events.concatenate(self._batches(records, _FEED_EVENTS, None, is_last=is_whole))
+        self._rest = joined[self._offset - begin :]
+        return events
 
     def _without_duplicates(self, events: Events) -> int:
         """Count the exact repeats, move the others to the front if asked, and return how many events stay."""
@@ -253,6 +281,9 @@ class Decoder:
             self._on_triggers(triggers[:found])
 
     def _fault(self) -> FormatError:
-        kind = _FAULTS[int(self._state[_state.FAULT_KIND])].format(size=self.sensor_size)
+        kind = _FAULTS[int(self._state[_state.FAULT_KIND])].format(
+            size=self.sensor_size, unknown=self.encoding.unknown_fault
+        )
         byte = self._offset + int(self._state[_state.FAULT_RECORD]) * self.encoding.record_dtype.itemsize
-        return FormatError(f"{self.where}: {kind}, at byte {byte}", hint="read it with policy repair")
+        at = f"{self.encoding.unit} {byte // self.encoding.unit_bytes}"
+        return FormatError(f"{self.where}: {kind}, at {at}", hint="read it with policy repair")

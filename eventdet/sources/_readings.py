@@ -141,7 +141,7 @@ class WireReading:
         if frame.is_last:
             self.is_over = True
             self._report.ended = "the stream ended"
-        yield Batch(self._decoder.feed(frame.payload), frame.t_us)
+        yield Batch(self._decoder.feed(frame.payload, is_whole=True), frame.t_us)
 
 
 class RawReading:
@@ -205,7 +205,7 @@ class PacketReading:
         self._is_untimed = packet.is_untimed
         if packet.t_us is not None:
             self._decoder.advance_to(packet.t_us)
-        yield Batch(self._decoder.feed(packet.records))
+        yield Batch(self._decoder.feed(packet.records, is_whole=True))
 
     def idle(self, *, now_us: int) -> Batch | None:
         """Return the present for events without a stamp, whose clock is ours."""

@@ -59,15 +59,40 @@ _DAT_CASES = [
     ),
     DirtyFile(
         "dat-counter-overflow",
-        _DAT + _dat((_WRAP - 1, 0, 0, 0), (_WRAP + 4, 1, 0, 1)),
-        [(_WRAP - 1, 0, 0, 0), (_WRAP + 4, 1, 0, 1)],
+        _DAT + _dat((_WRAP - 2, 0, 0, 0), (_WRAP - 1, 0, 0, 0), (_WRAP + 4, 1, 0, 1)),
+        [(_WRAP - 2, 0, 0, 0), (_WRAP - 1, 0, 0, 0), (_WRAP + 4, 1, 0, 1)],
         {"time_wraps": 1},
     ),
     DirtyFile(
         "dat-late-event-across-the-overflow",
-        _DAT + _dat((_WRAP - 1, 0, 0, 0), (_WRAP + 4, 1, 0, 1), (_WRAP - 3, 2, 0, 0), (_WRAP + 5, 3, 0, 0)),
-        [(_WRAP - 1, 0, 0, 0), (_WRAP + 4, 1, 0, 1), (_WRAP + 4, 2, 0, 0), (_WRAP + 5, 3, 0, 0)],
+        _DAT
+        + _dat(
+            (_WRAP - 3, 0, 0, 1), (_WRAP - 2, 0, 0, 0), (_WRAP - 1, 0, 0, 0),
+            (_WRAP + 4, 1, 0, 1), (_WRAP - 3, 2, 0, 0), (_WRAP + 5, 3, 0, 0),
+        ),
+        [
+            (_WRAP - 3, 0, 0, 1), (_WRAP - 2, 0, 0, 0), (_WRAP - 1, 0, 0, 0),
+            (_WRAP + 4, 1, 0, 1), (_WRAP + 4, 2, 0, 0), (_WRAP + 5, 3, 0, 0),
+        ],
         {"time_wraps": 1, "backward_clamped": 1},
+    ),
+    DirtyFile(
+        # One wrong bit: believed, it would raise everything behind it by half an hour.
+        "dat-stamp-leaps-alone",
+        _DAT + _dat(_A, (2_000_000_000, 1, 0, 1), _B, _C),
+        [_A, _B, _C],
+        {"time_jump_dropped": 1},
+    ),
+    DirtyFile(
+        "dat-stamp-falls-back-alone-as-if-it-wrapped",
+        _DAT + _dat((3_000_000_000, 0, 0, 0), (3_000_000_001, 0, 0, 0), (5, 1, 0, 1), (3_000_000_002, 0, 0, 0)),
+        [(3_000_000_000, 0, 0, 0), (3_000_000_001, 0, 0, 0), (3_000_000_002, 0, 0, 0)],
+        {"time_jump_dropped": 1},
+    ),
+    DirtyFile(
+        "dat-silence-of-a-minute",
+        _DAT + _dat(_A, (60_000_000, 1, 0, 1), (60_000_001, 0, 0, 0)),
+        [_A, (60_000_000, 1, 0, 1), (60_000_001, 0, 0, 0)],
     ),
     DirtyFile("dat-column-outside", _DAT + _dat(_A, (15, 304, 0, 0), _B), [_A, _B], {"out_of_range_dropped": 1}),
     DirtyFile("dat-row-outside", _DAT + _dat(_A, (15, 0, 16383, 0), _B), [_A, _B], {"out_of_range_dropped": 1}),

@@ -33,21 +33,44 @@ def random_events(
     )
 
 
+def dat_stamp(raw: int, clock: int) -> int:
+    epoch, low = divmod(clock, 2**32)
+    if raw < low - 2**31:
+        epoch += 1
+    elif raw > low + 2**31 and epoch > 0:
+        epoch -= 1
+    return epoch * 2**32 + raw
+
+
+def leap_is_confirmed(stamp: int, clock: int, following: list[int]) -> bool:
+    """Tell whether half of the stamps behind a leap of more than 10 s come after it on the circle of the counter."""
+    confirming = 0
+    for raw in following:
+        never_steps_back = clock % 2**32 <= stamp % 2**32 <= raw
+        # Either may be late: the circle begins 10 s before the clock, and 10 s before the leap suffices.
+        forward = (raw - (clock - 10_000_000)) % 2**32
+        confirming += never_steps_back or forward >= stamp - clock
+    return 2 * confirming >= len(following)
+
+
 def decode_dat(records: list[tuple[int, int]], width: int, height: int) -> Decoded:
     """`records` are pairs of the stamp and the packed word."""
     out = Decoded()
     clock = 0
-    for raw, word in records:
+
+    def is_on_sensor(word: int) -> bool:
+        return word % 2**14 < width and word // 2**14 % 2**14 < height
+
+    for number, (raw, word) in enumerate(records, 1):
         x, y, p = word % 2**14, word // 2**14 % 2**14, word // 2**28 % 2
-        if x >= width or y >= height:
+        if not is_on_sensor(word):
             out.counts["out_of_range_dropped"] += 1
             continue
-        epoch, low = divmod(clock, 2**32)
-        if raw < low - 2**31:
-            epoch += 1
-        elif raw > low + 2**31 and epoch > 0:
-            epoch -= 1
-        stamp = epoch * 2**32 + raw
+        stamp = dat_stamp(raw, clock)
+        following = [later for later, other in records[number : number + 8] if is_on_sensor(other)]
+        if stamp > clock + 10_000_000 and not leap_is_confirmed(stamp, clock, following):
+            out.counts["time_jump_dropped"] += 1
+            continue
         if stamp < clock:
             out.counts["backward_clamped"] += 1
             stamp = clock

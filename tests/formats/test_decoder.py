@@ -16,7 +16,12 @@ from . import reference
 SIZE = SensorSize(20, 40)
 
 # Stamps near each other, near zero, and at both ends of the range: steps back, overflows and late events all occur.
-dat_stamps = st.one_of(st.integers(0, 60), st.integers(2**32 - 60, 2**32 - 1), st.integers(0, 2**32 - 1))
+dat_stamps = st.one_of(
+    st.integers(0, 60),
+    st.integers(30_000_000, 30_000_060),
+    st.integers(2**32 - 60, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+)
 dat_events = st.builds(
     lambda x, y, p, spare: spare << 29 | p << 28 | y << 14 | x,
     st.integers(0, 42),
@@ -110,10 +115,73 @@ def test_dat_wrap_between_blocks_of_a_long_file_carries_time_on() -> None:
 
 
 def test_dat_event_late_across_the_wrap_is_clamped_and_does_not_wrap_again() -> None:
-    records = [(2**32 - 1, 0), (1, 0), (2**32 - 2, 0), (2, 0)]
+    records = [(2**32 - 3, 0), (2**32 - 3, 0), (2**32 - 1, 0), (1, 0), (2**32 - 2, 0), (2, 0)]
     events, decoder = decode(DAT, dat_array(records))
-    assert events.t.tolist() == [2**32 - 1, 2**32 + 1, 2**32 + 1, 2**32 + 2]
+    assert events.t.tolist() == [2**32 - 3, 2**32 - 3, 2**32 - 1, 2**32 + 1, 2**32 + 1, 2**32 + 2]
     assert (decoder.report.time_wraps, decoder.report.backward_clamped) == (1, 1)
+
+
+@pytest.mark.parametrize("position", [0, 1, 1023, 1024, 5000, 9990, 9998])
+@pytest.mark.parametrize("bad", [1_900_000_000, 3_900_000_000], ids=["half", "most"])
+def test_dat_stamp_that_leaps_alone_is_dropped_and_counted(position: int, bad: int) -> None:
+    stamps = 60_000_000 + 10 * np.arange(10_000)
+    records = stamps.copy()
+    records[position] = bad
+    events, decoder = decode(DAT, records)
+    np.testing.assert_array_equal(events.t, np.delete(stamps, position))
+    assert decoder.report.repairs == {"time_jump_dropped": 1}
+    assert decoder.report.time_wraps == 0
+    with pytest.raises(FormatError, match=f"stamp leaps ahead of those that follow, at byte {100 + 8 * position}$"):
+        decode(DAT, records, policy="strict")
+
+
+def test_dat_stamp_that_drops_to_zero_late_in_a_recording_is_no_wrap() -> None:
+    stamps = 3_000_000_000 + 10 * np.arange(3000)
+    records = stamps.copy()
+    records[2000] = 5
+    events, decoder = decode(DAT, records)
+    np.testing.assert_array_equal(events.t, np.delete(stamps, 2000))
+    assert (decoder.report.repairs, decoder.report.time_wraps) == ({"time_jump_dropped": 1}, 0)
+
+
+def test_dat_wrap_within_a_silence_is_followed_when_the_records_behind_it_agree() -> None:
+    # 25 s from 20 s before the overflow to 5 s after it.
+    records = [(2**32 - 20_000_000 + i, 0) for i in range(5)] + [(5_000_000 + i, 0) for i in range(5)]
+    events, decoder = decode(DAT, dat_array(records))
+    assert np.diff(events.t).tolist() == [1, 1, 1, 1, 24_999_996, 1, 1, 1, 1]
+    assert (decoder.report.repairs, decoder.report.time_wraps) == ({}, 1)
+
+
+def test_dat_with_three_wrong_stamps_in_a_row_loses_these_alone() -> None:
+    stamps = 60_000_000 + 10 * np.arange(100)
+    records = stamps.copy()
+    records[50:53] += 2**30
+    events, decoder = decode(DAT, records)
+    np.testing.assert_array_equal(events.t, np.delete(stamps, [50, 51, 52]))
+    assert decoder.report.repairs == {"time_jump_dropped": 3}
+
+
+@given(st.lists(st.integers(0, 2**31), max_size=40).map(sorted))
+def test_dat_stamps_in_order_are_kept_whatever_their_gaps(stamps: list[int]) -> None:
+    events, decoder = decode(DAT, dat_array([(stamp, 0) for stamp in stamps]))
+    assert events.t.tolist() == stamps
+    assert decoder.report.repairs == {}
+
+
+@given(dat_records, st.integers(1, 9))
+def test_dat_fed_in_pieces_gives_in_the_end_what_the_file_gives(records: list[tuple[int, int]], length: int) -> None:
+    data = dat_array(records)
+    whole, decoder = decode(DAT, data)
+    parts = Decoder(DAT, SIZE)
+    got = [parts.feed(data[i : i + length].tobytes()) for i in range(0, len(data), length)]
+    assert reference.rows(Events.concatenate([*got, parts.finish()])) == reference.rows(whole)
+    assert parts.report == decoder.report
+
+
+def test_dat_data_that_is_whole_holds_nothing_back() -> None:
+    leap = dat_array([(20_000_000, 0), (20_000_001, 0)]).tobytes()
+    assert len(Decoder(DAT, SIZE).feed(leap)) == 0
+    assert Decoder(DAT, SIZE).feed(leap, is_whole=True).t.tolist() == [20_000_000, 20_000_001]
 
 
 def test_dat_polarity_is_bit_28_alone() -> None:

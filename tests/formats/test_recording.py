@@ -20,8 +20,11 @@ Write: TypeAlias = Callable[..., None]
 every_format = pytest.mark.parametrize("write", [write_dat, write_evt2, write_evt3], ids=["dat", "evt2", "evt3"])
 EVENTS = random_events(4000, last_us=100_000)
 
-DIRTY = [(10, 0), (50, 1), (20, 2), (60, 400), (55, 3), (100, 4), (2**32 - 5, 5), (3, 6), (2**32 - 2, 7), (9, 8)]
-"""Steps back, a column beyond the sensor, an overflow and a late event across it, as (stamp, column)."""
+DIRTY = [
+    (10, 0), (50, 1), (20, 2), (60, 400), (55, 3), (100, 4), (2**32 - 9, 5), (2**32 - 8, 5), (2**32 - 7, 5),
+    (2**32 - 5, 5), (3, 6), (2**32 - 2, 7), (9, 8), (2**31, 9), (12, 9),
+]  # fmt: skip
+"""Steps back, a column beyond the sensor, an overflow, a late event across it and a leap, as (stamp, column)."""
 
 
 def open_dirty(path: Path, *, policy: str = "repair") -> DatRecording:
@@ -149,14 +152,17 @@ def test_dat_window_of_a_trusted_file_touches_no_other_record(tmp_path: Path) ->
 def test_dirty_dat_is_repaired_the_same_on_every_path(tmp_path: Path) -> None:
     expected = decode_dat(DIRTY, GEN1.width, GEN1.height)
     assert [row[0] for row in expected.rows] == [
-        10, 50, 50, 55, 100, 2**32 - 5, 2**32 + 3, 2**32 + 3, 2**32 + 9,
+        10, 50, 50, 55, 100, 2**32 - 9, 2**32 - 8, 2**32 - 7, 2**32 - 5,
+        2**32 + 3, 2**32 + 3, 2**32 + 9, 2**32 + 12,
     ]  # fmt: skip
     recording = open_dirty(tmp_path / "a.dat")
     assert not recording.is_clean
-    assert recording.num_events == 9
-    assert recording.t_last_us == 2**32 + 9
+    assert recording.num_events == 13
+    assert recording.t_last_us == 2**32 + 12
     assert rows(Events.concatenate(recording.chunks(2))) == expected.rows
-    assert recording.report.repairs == {"backward_clamped": 2, "out_of_range_dropped": 1, "trailing_bytes": 1}
+    assert recording.report.repairs == {
+        "backward_clamped": 2, "time_jump_dropped": 1, "out_of_range_dropped": 1, "trailing_bytes": 1,
+    }  # fmt: skip
     assert rows(recording.slice(50, 2**32)) == [row for row in expected.rows if 50 <= row[0] < 2**32]
     assert rows(recording.slice(2**32, 2**33)) == [row for row in expected.rows if row[0] >= 2**32]
     windows = open_dirty(tmp_path / "a.dat").windows(100, start_us=2**32 - 100)
@@ -170,8 +176,8 @@ def test_dirty_dat_raises_under_strict_on_every_path(tmp_path: Path) -> None:
         open_dirty(tmp_path / "a.dat", policy="strict")
     content = (tmp_path / "a.dat").read_bytes()[:-1]
     (tmp_path / "a.dat").write_bytes(content)
-    # Record 2, stamped 20 after 50, is the first fault; ten records of 8 bytes stand at the end.
-    message = f"stamp steps back, at byte {len(content) - 80 + 16}"
+    # Record 2, stamped 20 after 50, is the first fault; all records of 8 bytes stand at the end.
+    message = f"stamp steps back, at byte {len(content) - 8 * len(DIRTY) + 16}"
     paths: list[Callable[[Recording], object]] = [
         lambda recording: recording.num_events,
         lambda recording: recording.slice(0, 10),
@@ -210,3 +216,10 @@ def test_scan_dat_finds_one_dirty_record_in_many(position: int) -> None:
     high = stamps.copy()
     high[position] += 2 if position < 2999 else -2
     assert not scan_dat(high, 40, 20)
+
+
+@pytest.mark.parametrize("position", [0, 1023, 1024, 2998])
+def test_scan_dat_finds_a_record_that_leaps_ahead(position: int) -> None:
+    stamps = 100 + np.arange(3000, dtype=np.int64)
+    stamps[position] = 3_900_000_000
+    assert not scan_dat(stamps, 40, 20)

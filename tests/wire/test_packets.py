@@ -22,7 +22,7 @@ def decode(name: str, data: bytes, *, arrived_us: int = 0) -> tuple[list[tuple[i
     decoder = Decoder(DAT, SIZE)
     if packet.t_us is not None:
         decoder.advance_to(packet.t_us)
-    found = decoder.feed(packet.records)
+    found = decoder.feed(packet.records, is_whole=True)
     return list(zip(*(column.tolist() for column in found), strict=True)), packet.odd_bytes
 
 

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eventdet.cli.main import run
+from eventdet.events import Events
+from eventdet.formats import write_dat
+from eventdet.geometry import GEN1
+
+
+def dat_of(path: Path, stamps: list[int]) -> Path:
+    zeros = np.zeros(len(stamps), int)
+    write_dat(path, Events.from_columns(t=stamps, x=zeros, y=zeros, p=zeros), GEN1)
+    return path
+
+
+def info_rows(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    assert run(["info", str(path)]) == 0
+    return {line[:13].strip(): line[14:] for line in capsys.readouterr().out.splitlines()}
+
+
+def test_info_shows_wraps_of_the_clock_when_there_are_any(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    around = [2**32 - 4, 2**32 - 3, 2**32 - 2, 2**32 - 1, 2**32, 2**32 + 1]
+    assert info_rows(dat_of(tmp_path / "wrap.dat", around), capsys)["time wraps"] == "1"
+    assert "time wraps" not in info_rows(dat_of(tmp_path / "none.dat", [1, 2]), capsys)
+
+
+def test_info_of_one_wrong_stamp_shows_the_true_duration_and_the_repair(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = dat_of(tmp_path / "a.dat", list(range(0, 100_000, 10)))
+    content = bytearray(path.read_bytes())
+    position = len(content) - 8 * 5000
+    content[position : position + 4] = (3_900_000_000).to_bytes(4, "little")
+    path.write_bytes(content)
+    rows = info_rows(path, capsys)
+    assert rows["duration"] == "99.990 ms"
+    assert rows["repaired"] == "time_jump_dropped 1"
+    assert "time wraps" not in rows
