@@ -19,7 +19,12 @@ from ._options import Json
 __all__ = ["command"]
 
 _REQUIRED = ("numpy", "numba", "torch", "zarr", "numcodecs", "h5py", "safetensors", "opencv-python-headless")
-_EXTRAS = {"interop": ("expelliarmus", "tonic"), "video": ("av",)}
+_EXTRAS = {
+    "camera": ("neuromorphic_drivers",),
+    "interop": ("expelliarmus", "tonic"),
+    "video": ("av",),
+    "zmq": ("zmq",),
+}
 """Optional packages by extra; absence is no fault."""
 
 

@@ -31,7 +31,7 @@ def command(
     source: Annotated[
         str,
         typer.Argument(
-            help="Event file, synthetic://?seed=1&seconds=5, or live: tcp://, unix://, udp://, zmq://, or - .",
+            help="Event file, synthetic://?seed=1&seconds=5, or live: tcp, unix, udp, zmq, camera://..., or - .",
             show_default=False,
         ),
     ],

@@ -9,6 +9,7 @@ from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 from eventdet.wire import PACKET_FORMATS, Address, LinkReport, PacketFormat, parse_address, require_local
 
+from ._camera import CameraLink, CameraReading
 from ._links import DatagramLink, StdinLink, StreamLink
 from ._readings import PacketReading, RawReading, Reading, ReadingContext, WireReading
 from ._zmq_link import ZmqLink
@@ -22,7 +23,7 @@ _TIMEOUT_S = 10.0
 
 _LONGEST_TIMEOUT_S = 1e9
 
-LIVE_SCHEMES = ("tcp", "udp", "unix", "zmq")
+LIVE_SCHEMES = ("camera", "tcp", "udp", "unix", "zmq")
 """Every scheme of a live source."""
 
 
@@ -74,6 +75,10 @@ def open_live(target: str, options: LiveOptions) -> LiveSource:
         format=address.parameters.get("format", options.format),
         sensor_size=options.sensor_size if size is None else SensorSize.parse(size),
     )
+    if address.scheme == "camera":
+        context = _context(address.endpoint, options)
+        camera = CameraLink(address.path, report=context.report)
+        return LiveSource(camera, CameraReading(camera, context), context, timeout_s=timeout_s)
     if address.scheme == "udp":
         return _open_datagrams(address, options, timeout_s=timeout_s)
     if address.scheme != "unix" and not address.port:

@@ -30,7 +30,7 @@ def open_source(
     ----------
     target : str
         Path of a recording, ``synthetic://?seed=1&seconds=5``, ``-`` for the standard input, or the address of a live
-        stream: ``tcp://host:port``, ``unix://path``, ``udp://host:port``, ``zmq://host:port``.
+        stream: ``tcp://host:port``, ``unix://path``, ``udp://host:port``, ``zmq://host:port``, ``camera://``.
     sensor_size : SensorSize, optional
         Used where the file or stream does not name its size.
     policy : str or ReadPolicy

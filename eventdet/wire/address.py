@@ -10,6 +10,10 @@ from eventdet.errors import OptionError
 __all__ = ["Address", "parse_address", "require_local"]
 
 
+_LOCAL_SCHEMES = ("camera", "unix")
+"""What follows these is no machine."""
+
+
 class Address(NamedTuple):
     """One end of a connection."""
 
@@ -20,13 +24,13 @@ class Address(NamedTuple):
     """``tcp``, ``unix``, ``udp``, ``zmq``, ..."""
 
     host: str
-    """Name or number of the machine; empty for ``unix``."""
+    """Name or number of the machine; empty for ``unix`` and ``camera``."""
 
     port: int
     """Port; 0, also when none is given, lets the system choose one."""
 
     path: str
-    """Path of the socket for ``unix``, else what follows the port."""
+    """Path of the socket for ``unix``, serial number for ``camera``, else what follows the port."""
 
     parameters: Mapping[str, str]
     """What follows the question mark."""
@@ -39,7 +43,7 @@ class Address(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can be at the other end."""
-        if self.scheme == "unix" or self.host == "localhost":
+        if self.scheme in _LOCAL_SCHEMES or self.host == "localhost":
             return True
         try:
             return ip_address(self.host).is_loopback
@@ -53,7 +57,7 @@ def parse_address(text: str, *, known: Collection[str] = ()) -> Address:
     Parameters
     ----------
     text : str
-        ``scheme://host:port?name=value&...``, or ``unix://path``.
+        ``scheme://host:port?name=value&...``, ``unix://path``, or ``camera://`` with or without a serial number.
     known : collection of str
         Parameters that are allowed.
 
@@ -82,11 +86,10 @@ def parse_address(text: str, *, known: Collection[str] = ()) -> Address:
             )
     if len(dict(pairs)) != len(pairs):
         raise OptionError(f"address {text!r}: a parameter is given twice")
-    host = parts.hostname or ""
-    path = parts.netloc + parts.path if parts.scheme == "unix" else parts.path
-    if parts.scheme == "unix":
-        host = ""
-    if not (path if parts.scheme == "unix" else host):
+    is_local = parts.scheme in _LOCAL_SCHEMES
+    host = "" if is_local else parts.hostname or ""
+    path = parts.netloc + parts.path if is_local else parts.path
+    if not (path if is_local else host) and parts.scheme != "camera":
         raise OptionError(f"address {text!r}: names no place", hint="write it like tcp://127.0.0.1:7770")
     return Address(text, parts.scheme, host, port, path, dict(pairs))
 
