@@ -24,7 +24,8 @@ __all__ = ["EVT21", "EVT21_SWAPPED", "is_evt21", "open_evt21", "read_evt21", "wr
 
 _PROBE_BYTES = 1 << 15
 _EVENT_TYPES = (0x0, 0x1)
-_OTHER_TYPES = (0x8, 0xA, 0xE, 0xF)
+_TIME_HIGH = 0x8
+_OTHER_TYPES = (_TIME_HIGH, 0xA, 0xE, 0xF)
 
 
 def _load_kernel() -> Kernel:
@@ -82,8 +83,8 @@ def open_evt21(path: Path, sensor_size: SensorSize | None, policy: str) -> Paylo
     with path.open("rb") as file:
         file.seek(payload.data_offset)
         words = EVT21.records(file.read(_PROBE_BYTES)).view(np.uint32).reshape(-1, 2)
-    straight = _count_plausible(words[:, 1], words[:, 0], payload.sensor_size)
-    swapped = _count_plausible(words[:, 0], words[:, 1], payload.sensor_size)
+    straight = _evidence(words[:, 1], words[:, 0], payload.sensor_size)
+    swapped = _evidence(words[:, 0], words[:, 1], payload.sensor_size)
     named_legacy = "endianness=legacy" in read_raw_header(path).fields.get("format", "")
     if swapped > straight or (swapped == straight and named_legacy):
         return replace(payload, encoding=EVT21_SWAPPED)
@@ -127,8 +128,13 @@ def write_evt21(
     write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic)
 
 
-def _count_plausible(upper: NDArray[np.uint32], mask: NDArray[np.uint32], size: SensorSize) -> int:
-    """Return how many words make sense: a known type, and for events a block of 32 columns that is on the sensor."""
+def _evidence(upper: NDArray[np.uint32], mask: NDArray[np.uint32], size: SensorSize) -> tuple[int, int]:
+    """Return how many words are those of time, and how many make sense at all.
+
+    A TIME_HIGH word has an empty lower half, which an event read in the wrong order would only have at pixel (0, 0).
+    What makes sense is a known type, and for events a block of 32 columns that is on the sensor.
+    """
     kind, column, row = upper >> 28, (upper >> 11) & 0x7FF, upper & 0x7FF
     is_block = (mask != 0) & (column % 32 == 0) & (column < size.width) & (row < size.height)
-    return int(np.count_nonzero(np.isin(kind, _EVENT_TYPES) & is_block | np.isin(kind, _OTHER_TYPES)))
+    makes_sense = np.isin(kind, _EVENT_TYPES) & is_block | np.isin(kind, _OTHER_TYPES)
+    return int(np.count_nonzero((kind == _TIME_HIGH) & (mask == 0))), int(np.count_nonzero(makes_sense))

@@ -11,7 +11,7 @@ from eventdet.errors import EventdetError
 from eventdet.formats import ReadPolicy, open_recording
 from eventdet.geometry import GEN1
 
-from .dirty_corpus import CASES
+from .dirty_binary import CASES
 
 _WARM_UP = 500
 """Inputs after which every kernel is compiled; what the compiler takes is not the readers'."""
