@@ -33,8 +33,6 @@ def command(
 
 
 def _table(info: "RecordingInfo") -> str:
-    from eventdet.boxes import GEN1_CLASSES
-
     counts = info.counts
     repairs = ", ".join(f"{name} {count:,}" for name, count in info.repairs.items())
     rows = [
@@ -56,7 +54,16 @@ def _table(info: "RecordingInfo") -> str:
     if counts["time_wraps"]:
         rows.append(("time wraps", f"{counts['time_wraps']:,}"))
     if info.labels_path is not None:
-        names = {str(class_id): name for class_id, name in enumerate(GEN1_CLASSES)}
-        labels = ", ".join(f"{names.get(str(key), f'class {key}')} {count:,}" for key, count in info.labels.items())
-        rows.append(("labels", f"{labels or 'none'} in {Path(info.labels_path).name}"))
+        rows.append(("labels", _labels(info)))
     return "\n".join(f"{name:<13} {value}" for name, value in rows)
+
+
+def _labels(info: "RecordingInfo") -> str:
+    from eventdet.boxes import GEN1_CLASSES
+
+    if info.labels_fault is not None:
+        return f"not readable: {info.labels_fault}"
+    names = dict(enumerate(GEN1_CLASSES))
+    counts = ", ".join(f"{names.get(key, f'class {key}')} {count:,}" for key, count in info.labels.items())
+    dropped = f", {info.labels_dropped:,} rows are no box" if info.labels_dropped else ""
+    return f"{counts or 'none'} in {Path(info.labels_path or '').name}{dropped}"

@@ -2,15 +2,17 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from eventdet.errors import InputError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 
 from .policy import ReadPolicy
-from .prophesee_boxes import find_boxes, read_boxes
+from .prophesee_boxes import find_boxes, read_label_file
 from .registry import open_recording
 
 __all__ = ["RecordingInfo", "inspect_recording"]
@@ -68,6 +70,12 @@ class RecordingInfo:
     labels: dict[int, int]
     """Number of labelled boxes by class id; empty without a label file."""
 
+    labels_dropped: int
+    """Rows of the label file that are no box, left out."""
+
+    labels_fault: str | None
+    """Why the label file cannot be read, in one line; None when it can or is not there."""
+
     @property
     def repairs(self) -> dict[str, int]:
         """The non-zero counts of what was changed or dropped, by name."""
@@ -102,9 +110,9 @@ def inspect_recording(
     Raises
     ------
     InputError
-        When the recording or its label file cannot be read.
+        When the recording cannot be read.
     FormatError
-        When one of the two breaks its format.
+        When it breaks its format; a broken label file is told in the result.
     GeometryError
         When the sensor size is unknown.
     """
@@ -113,7 +121,7 @@ def inspect_recording(
     tally = _Tally()
     for batch in recording.chunks():
         tally.add(batch)
-    labels_path = find_boxes(path)
+    labels = _read_labels(find_boxes(path))
     duration_us = tally.t_last - tally.t_first
     # Events per microsecond are million events per second.
     mean_rate = tally.num_events / duration_us if duration_us else 0.0
@@ -133,8 +141,10 @@ def inspect_recording(
         is_monotonic=recording.report.backward_clamped == 0,
         synthetic=recording.synthetic,
         counts=recording.report.to_dict(),
-        labels_path=None if labels_path is None else str(labels_path),
-        labels={} if labels_path is None else _count_labels(labels_path),
+        labels_path=labels.path,
+        labels=labels.counts,
+        labels_dropped=labels.num_dropped,
+        labels_fault=labels.fault,
     )
 
 
@@ -164,6 +174,22 @@ class _Tally:
         self.open_bin, self.open_count = int(bins[-1]), int(counts[-1])
 
 
-def _count_labels(path: Path) -> dict[int, int]:
-    class_ids, counts = np.unique(read_boxes(path).class_id, return_counts=True)
-    return dict(zip(class_ids.tolist(), counts.tolist(), strict=True))
+class _Labels(NamedTuple):
+    """What stands beside a recording, as the fields of `RecordingInfo` that begin with ``labels``."""
+
+    path: str | None
+    counts: dict[int, int]
+    num_dropped: int
+    fault: str | None
+
+
+def _read_labels(path: Path | None) -> _Labels:
+    if path is None:
+        return _Labels(None, {}, 0, None)
+    try:
+        file = read_label_file(path)
+    except InputError as error:
+        return _Labels(str(path), {}, 0, str(error))
+    class_ids, counts = np.unique(file.boxes[file.is_sound].class_id, return_counts=True)
+    by_class = dict(zip(class_ids.tolist(), counts.tolist(), strict=True))
+    return _Labels(str(path), by_class, int(np.count_nonzero(~file.is_sound)), None)

@@ -11,7 +11,7 @@ from eventdet.boxes import GEN1_CLASSES, Boxes
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 
-from .prophesee_boxes import box_layout, read_boxes
+from .prophesee_boxes import read_label_file
 from .recording import Recording
 
 __all__ = ["Finding", "LabelHealth", "SizeSummary", "check_labels"]
@@ -132,10 +132,11 @@ def check_labels(
     FormatError
         When a file breaks its format.
     """
-    boxes = read_boxes(path)
+    boxes, is_sound, layout = read_label_file(path)
     size = sensor_size or (None if recording is None else recording.sensor_size)
     masks = {
         "no area": ~_has_area(boxes),
+        "beyond any sensor or clock": ~is_sound & _has_area(boxes),
         "duplicate": _duplicates(boxes),
         "unknown class": (boxes.class_id < 0) | (boxes.class_id >= len(class_names)),
         f"frozen for {FROZEN_US // 1_000_000} s": _frozen(boxes),
@@ -153,7 +154,7 @@ def check_labels(
     times = np.unique(boxes.t)
     return LabelHealth(
         path=str(path),
-        layout=box_layout(path),
+        layout=layout,
         num_boxes=len(boxes),
         num_times=len(times),
         t_first_us=int(times[0]) if len(times) else 0,
@@ -161,7 +162,7 @@ def check_labels(
         label_rate_hz=1e6 / float(np.median(np.diff(times))) if len(times) > 1 else 0.0,
         findings=[_finding(name, mask) for name, mask in masks.items()],
         not_checked=not_checked,
-        sizes=_sizes(boxes, class_names),
+        sizes=_sizes(boxes[is_sound], class_names),
     )
 
 
@@ -245,7 +246,6 @@ def _events_before(batches: Iterable[Events], times: NDArray[np.int64]) -> Itera
 
 def _sizes(boxes: Boxes, class_names: Sequence[str]) -> dict[str, SizeSummary]:
     sizes = {}
-    boxes = boxes[_has_area(boxes)]
     for class_id in np.unique(boxes.class_id).tolist():
         name = class_names[class_id] if 0 <= class_id < len(class_names) else f"class {class_id}"
         width, height = boxes.xywh[boxes.class_id == class_id, 2:].T

@@ -3,9 +3,13 @@
 Two layouts are in use: Gen1 ships ``ts`` and ``confidence`` in packed records of 33 bytes, the 1 Mpx dataset and
 Prophesee's toolbox write ``t`` and ``class_confidence`` in records of 40 bytes. The order of the fields varies as
 well, so they are read by name.
+
+Labels are made by people and scripts: what the header claims is checked before memory is taken for it, and a row that
+is no box does not reach the detector.
 """
 
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +20,7 @@ from eventdet.errors import FormatError
 from ._atomic import atomic_writer
 from ._text_header import read_head
 
-__all__ = ["BOX_DTYPE", "box_layout", "find_boxes", "read_boxes", "write_boxes"]
+__all__ = ["BOX_DTYPE", "LabelFile", "find_boxes", "read_boxes", "read_label_file", "write_boxes"]
 
 BOX_DTYPE = np.dtype(
     [
@@ -36,6 +40,24 @@ BOX_DTYPE = np.dtype(
 _NAMES = {"t": ("t", "ts"), "score": ("class_confidence", "confidence")}
 _REQUIRED = ("x", "y", "w", "h", "class_id")
 _MAGIC = b"\x93NUMPY"
+_FIELDS = "t or ts, x, y, w, h, class_id"
+_HINT = "give a Prophesee *_bbox.npy"
+
+_LARGEST_EDGE = 1 << 20
+"""Pixels; no sensor is so large, and float32 still tells halves of a pixel there."""
+
+
+class LabelFile(NamedTuple):
+    """All rows of a label file, the bad ones included."""
+
+    boxes: Boxes
+    """In the order of the file; a number that its column cannot hold is 0, in a row that is not sound."""
+
+    is_sound: NDArray[np.bool_]
+    """Shape (n,): whether the row is a box: finite, with an area, and no number beyond what can be meant."""
+
+    layout: str
+    """``old`` (Gen1), ``new`` (1 Mpx and the toolbox), or ``mixed``."""
 
 
 def read_boxes(path: str | Path) -> Boxes:
@@ -50,6 +72,7 @@ def read_boxes(path: str | Path) -> Boxes:
     -------
     Boxes
         In the order of the file; without a confidence field the score is 1, without a track field the track is -1.
+        Rows that are no box (not finite, or without an area) are left out; `read_label_file` has them.
 
     Raises
     ------
@@ -58,38 +81,33 @@ def read_boxes(path: str | Path) -> Boxes:
     FormatError
         When it is no ``.npy`` file, is cut, or lacks a field that a box needs.
     """
+    file = read_label_file(path)
+    return file.boxes[file.is_sound]
+
+
+def read_label_file(path: str | Path) -> LabelFile:
+    """Return every row of a Prophesee label file, and which of them are boxes; raises as `read_boxes` does."""
     path = Path(path)
     array = _load(path)
     names = array.dtype.names or ()
     found = {key: next((name for name in known if name in names), None) for key, known in _NAMES.items()}
     missing = [name for name in _REQUIRED if name not in names] + ([] if found["t"] else ["t"])
-    if array.ndim != 1 or missing:
-        raise FormatError(
-            f"{path}: boxes must have the fields t or ts, x, y, w, h, class_id, got {', '.join(names) or array.dtype}",
-            hint="give a Prophesee *_bbox.npy",
+    if missing:
+        raise FormatError(f"{path}: boxes must have the fields {_FIELDS}, got {', '.join(names)}", hint=_HINT)
+    columns = {name: _numbers(path, array, name) for name in (*_REQUIRED, found["t"], found["score"]) if name}
+    columns["track_id"] = _numbers(path, array, "track_id") if "track_id" in names else np.full(len(array), -1)
+    whole = {name: _fits_int64(columns[name]) for name in (found["t"], "class_id", "track_id") if name}
+    with np.errstate(over="ignore", invalid="ignore"):
+        # What float32 cannot hold becomes infinite, and is seen below.
+        boxes = Boxes.from_xywh(
+            np.stack([columns[name] for name in ("x", "y", "w", "h")], axis=1),
+            score=columns[found["score"]] if found["score"] else 1.0,
+            **{
+                key: np.where(fits, columns[name], 0)
+                for key, (name, fits) in zip(("t", "class_id", "track_id"), whole.items(), strict=True)
+            },
         )
-    return Boxes.from_xywh(
-        np.stack([array[name] for name in ("x", "y", "w", "h")], axis=1),
-        t=array[found["t"]],
-        class_id=array["class_id"],
-        score=array[found["score"]] if found["score"] else 1.0,
-        track_id=array["track_id"] if "track_id" in names else -1,
-    )
-
-
-def box_layout(path: str | Path) -> str:
-    """Return which layout a label file has: ``old`` (Gen1), ``new`` (1 Mpx and the toolbox), or ``mixed``.
-
-    Raises
-    ------
-    InputError
-        When the file cannot be opened.
-    FormatError
-        When it is no ``.npy`` file or cut.
-    """
-    names = set(_load(Path(path)).dtype.names or ())
-    old, new = names & {"ts", "confidence"}, names & {"t", "class_confidence"}
-    return "mixed" if old and new else "old" if old else "new"
+    return LabelFile(boxes, np.all([*whole.values(), _is_box(boxes)], axis=0), _layout(set(names)))
 
 
 def write_boxes(path: str | Path, boxes: Boxes) -> None:
@@ -132,11 +150,58 @@ def find_boxes(recording: str | Path) -> Path | None:
 
 
 def _load(path: Path) -> NDArray[np.void]:
+    """Return the list that a ``.npy`` file holds, once its header agrees with the length of the file."""
     if not read_head(path).startswith(_MAGIC):
-        raise FormatError(f"{path}: not a .npy file, at byte 0", hint="give a Prophesee *_bbox.npy")
-    try:
-        array: NDArray[np.void] = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise FormatError(f"{path}: cannot be read as .npy ({reason})", hint="copy it again") from error
-    return array
+        raise FormatError(f"{path}: not a .npy file, at byte 0", hint=_HINT)
+    with path.open("rb") as file:
+        try:
+            shape, _, dtype = _read_header(file)
+        except (ValueError, TypeError, SyntaxError, EOFError, RecursionError, MemoryError) as error:
+            raise _unreadable(path, (str(error).splitlines() or [type(error).__name__])[0]) from error
+        if dtype.hasobject:
+            raise _unreadable(path, "it holds Python objects")
+        if len(shape) != 1 or not dtype.names:
+            raise FormatError(
+                f"{path}: boxes must have the fields {_FIELDS}, got {dtype} of shape {shape}, at byte 0", hint=_HINT
+            )
+        size, left = shape[0] * dtype.itemsize, path.stat().st_size - file.tell()
+        if not 0 <= size <= left:
+            raise _unreadable(path, f"{shape[0]} boxes are claimed, {left // dtype.itemsize} are there")
+        return np.frombuffer(file.read(size), dtype)
+
+
+def _unreadable(path: Path, reason: str) -> FormatError:
+    return FormatError(f"{path}: cannot be read as .npy ({reason}), at byte 0", hint="copy it again")
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)
+
+
+def _numbers(path: Path, array: NDArray[np.void], name: str) -> NDArray[Any]:
+    values: NDArray[Any] = array[name]
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        raise FormatError(f"{path}: field {name} must hold one number a box, got {array.dtype[name]}", hint=_HINT)
+    return values
+
+
+def _fits_int64(values: NDArray[Any]) -> NDArray[np.bool_]:
+    # Compared as floats, of which 2**63 is one and the largest int64 is none.
+    wide = values.astype(np.float64)
+    fits: NDArray[np.bool_] = (wide >= -(2.0**63)) & (wide < 2.0**63)
+    return fits
+
+
+def _is_box(boxes: Boxes) -> NDArray[np.bool_]:
+    xyxy = boxes.xyxy
+    # No comparison with NaN is true.
+    is_near: NDArray[np.bool_] = np.all(np.abs(xyxy) <= _LARGEST_EDGE, axis=1)
+    has_area: NDArray[np.bool_] = np.all(xyxy[:, 2:] > xyxy[:, :2], axis=1)
+    return is_near & has_area & np.isfinite(boxes.score)
+
+
+def _layout(names: set[str]) -> str:
+    old, new = names & {"ts", "confidence"}, names & {"t", "class_confidence"}
+    return "mixed" if old and new else "old" if old else "new"

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eventdet.boxes import Boxes
 from eventdet.cli.main import run
 from eventdet.events import Events
-from eventdet.formats import write_dat
+from eventdet.formats import write_boxes, write_dat
 from eventdet.geometry import GEN1
 
 
@@ -38,3 +39,14 @@ def test_info_of_one_wrong_stamp_shows_the_true_duration_and_the_repair(
     assert rows["duration"] == "99.990 ms"
     assert rows["repaired"] == "time_jump_dropped 1"
     assert "time wraps" not in rows
+
+
+def test_info_beside_a_broken_label_file_says_so_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "a_bbox.npy"
+    labels.write_bytes(b"not numpy")
+    path = dat_of(tmp_path / "a_td.dat", [1, 2])
+    assert info_rows(path, capsys)["labels"] == f"not readable: {labels}: not a .npy file, at byte 0"
+    write_boxes(labels, Boxes.from_xywh([[0, 0, 5, 5], [0, 0, -1, 5]]))
+    assert info_rows(path, capsys)["labels"] == "car 1 in a_bbox.npy, 1 rows are no box"

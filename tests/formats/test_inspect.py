@@ -64,3 +64,20 @@ def test_inspect_recording_counts_repairs_and_trailing_bytes(tmp_path: Path) -> 
     assert counted == {
         "num_events": 2, "backward_clamped": 1, "out_of_range_dropped": 1, "trailing_bytes": 3, "duplicates_kept": 1,
     }  # fmt: skip
+
+
+def test_inspect_recording_tells_a_broken_label_file_and_goes_on(tmp_path: Path) -> None:
+    write_dat(tmp_path / "a_td.dat", Events.from_columns(t=[0, 1000], x=[0, 0], y=[0, 0], p=[0, 1]), GEN1)
+    (tmp_path / "a_bbox.npy").write_bytes(b"not numpy")
+    info = inspect_recording(tmp_path / "a_td.dat")
+    assert info.num_events == 2
+    assert info.labels_fault == f"{tmp_path / 'a_bbox.npy'}: not a .npy file, at byte 0"
+    assert (info.labels, info.labels_dropped) == ({}, 0)
+
+
+def test_inspect_recording_counts_label_rows_that_are_no_box(tmp_path: Path) -> None:
+    write_dat(tmp_path / "a_td.dat", Events.empty(), GEN1)
+    xywh: list[list[float]] = [[0, 0, 5, 5], [0, 0, np.nan, 5], [0, 0, -1, 5]]
+    write_boxes(tmp_path / "a_bbox.npy", Boxes.from_xywh(xywh, class_id=1))
+    info = inspect_recording(tmp_path / "a_td.dat")
+    assert (info.labels, info.labels_dropped, info.labels_fault) == ({1: 1}, 2, None)

@@ -6,6 +6,7 @@ import pytest
 from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError
 from eventdet.formats import find_boxes, read_boxes, write_boxes
+from eventdet.formats.prophesee_boxes import read_label_file
 
 OLD = np.dtype(
     [("ts", "<u8"), ("x", "<f4"), ("y", "<f4"), ("w", "<f4"), ("h", "<f4"), ("class_id", "u1"), ("confidence", "<f4"),
@@ -112,3 +113,80 @@ def test_find_boxes_pairs_by_stem(tmp_path: Path, recording: str, labels: str) -
     assert find_boxes(tmp_path / recording) is None
     (tmp_path / labels).touch()
     assert find_boxes(tmp_path / recording) == tmp_path / labels
+
+
+def npy_header(shape: str, descr: object) -> bytes:
+    """Return a version 1.0 header, as NEP 1 has it, with whatever shape and dtype it is to claim."""
+    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+DESCR = [("t", "<i8"), ("x", "<f4"), ("y", "<f4"), ("w", "<f4"), ("h", "<f4"), ("class_id", "<u4")]
+
+
+@pytest.mark.parametrize("shape", ["(10000000000000,)", "(100000000000000000000,)", "(2,)"])
+def test_read_boxes_of_a_header_that_claims_too_much_raises_without_the_memory(tmp_path: Path, shape: str) -> None:
+    # The file holds one box of 28 bytes.
+    (tmp_path / "a.npy").write_bytes(npy_header(shape, DESCR) + bytes(28))
+    with pytest.raises(FormatError, match=rf"\({shape[1:-2]} boxes are claimed, 1 are there\)") as caught:
+        read_boxes(tmp_path / "a.npy")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "descr"),
+    [
+        ("(-1,)", DESCR),
+        ("(1, 100000000000000000000)", DESCR),
+        ("()", DESCR),
+        ("(1,)", "<f4"),
+        ("(1,)", "nonsense"),
+        ("(1,)", [("t", "<i8", (2,)), *DESCR[1:]]),
+        ("(1,)", [("t", "<M8[s]"), *DESCR[1:]]),
+        ("(1,)", [*DESCR[:5], ("class_id", "S4")]),
+        ("(" * 200 + ")" * 200, DESCR),
+    ],
+    ids=["negative", "table", "scalar", "no-fields", "no-dtype", "two-numbers", "date", "text", "nested"],
+)
+def test_read_boxes_of_what_is_no_list_of_numbers_raises_one_line(tmp_path: Path, shape: str, descr: object) -> None:
+    (tmp_path / "a.npy").write_bytes(npy_header(shape, descr) + bytes(100))
+    with pytest.raises(FormatError) as caught:
+        read_boxes(tmp_path / "a.npy")
+    assert str(tmp_path / "a.npy") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_read_boxes_leaves_out_rows_that_are_no_box(tmp_path: Path) -> None:
+    fields = [("ts", "<f8"), ("x", "<f8"), ("y", "<f8"), ("w", "<f8"), ("h", "<f8"), ("class_id", "<u8")]
+    good = (5.0, 1.0, 2.0, 3.0, 4.0, 1)
+    rows = [
+        good,
+        (np.nan, *good[1:]),
+        (1e30, *good[1:]),
+        (5.0, np.nan, *good[2:]),
+        (5.0, 1.0, 2.0, np.inf, 4.0, 1),
+        (5.0, 1.0, 2.0, 1e30, 4.0, 1),
+        (5.0, 1.0, 2.0, 1e300, 4.0, 1),
+        (5.0, 1.0, 2.0, -3.0, 4.0, 1),
+        (5.0, 1.0, 2.0, 3.0, 0.0, 1),
+        (*good[:5], 2**64 - 1),
+        (6.0, *good[1:]),
+    ]
+    np.save(tmp_path / "a.npy", np.array(rows, fields))
+    boxes = read_boxes(tmp_path / "a.npy")
+    assert boxes.t.tolist() == [5, 6]
+    assert boxes.xyxy.tolist() == [[1, 2, 4, 6]] * 2
+    file = read_label_file(tmp_path / "a.npy")
+    assert np.flatnonzero(file.is_sound).tolist() == [0, 10]
+    assert (len(file.boxes), file.layout) == (11, "old")
+
+
+@pytest.mark.parametrize(
+    ("names", "layout"),
+    [(("ts", "confidence"), "old"), (("t", "class_confidence"), "new"), (("ts", "class_confidence"), "mixed")],
+)
+def test_read_label_file_tells_the_layout_by_its_names(tmp_path: Path, names: tuple[str, str], layout: str) -> None:
+    fields = [(names[0], "<i8"), *DESCR[1:], (names[1], "<f4")]
+    np.save(tmp_path / "a.npy", np.zeros(0, fields))
+    assert read_label_file(tmp_path / "a.npy").layout == layout
