@@ -1,12 +1,13 @@
 """Windows of a stream that is still being recorded, from whichever link it comes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 from eventdet.errors import InputError
 from eventdet.events import Events
+from eventdet.filters import EventFilter, Run, filtered_size, start_filters
 from eventdet.formats import Window, WindowCutter, WindowGrid
 from eventdet.geometry import SensorSize
 
@@ -57,6 +58,8 @@ class LiveSource:
         self._receiver = Receiver(link, timeout_s=timeout_s, report=context.report)
         self._arrivals = iter(self._receiver)
         self._waiting: list[Batch] = []
+        self._filters: list[EventFilter] = []
+        self._run: Run | None = None
         self._is_cut = False
 
     @property
@@ -71,7 +74,7 @@ class LiveSource:
 
     @property
     def sensor_size(self) -> SensorSize:
-        """Rows and columns of the camera; waits for the sender to say them.
+        """Rows and columns of the camera after the filters; waits for the sender to say them.
 
         Raises
         ------
@@ -87,7 +90,22 @@ class LiveSource:
                     hint="start eventdet serve there, or name what comes with --format and --sensor-size",
                 )
             self._waiting += batches
-        return self._reading.sensor_size
+        return filtered_size(self._filters, self._reading.sensor_size)
+
+    def add_filters(self, filters: Sequence[EventFilter]) -> None:
+        """Let the events pass some filters, before windows are cut; none may have been taken yet.
+
+        Raises
+        ------
+        OptionError
+            When a filter does not fit the sensor.
+        InputError
+            When the stream ends before its sensor size is known.
+        """
+        filtered_size(filters, self.sensor_size)
+        self._filters += filters
+        if self._reading.sensor_size is not None:
+            self._run = start_filters(self._filters, self._reading.sensor_size)
 
     def windows(
         self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
@@ -102,7 +120,7 @@ class LiveSource:
         cutter = WindowCutter(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
         try:
             for batch in self._batches():
-                events = batch.events
+                events = batch.events if self._run is None else self._run(batch.events)
                 if cutter.num_held + len(events) > _MOST_HELD:
                     self.report.overflow_events += len(events)
                     events = Events.empty()

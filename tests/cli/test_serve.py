@@ -1,8 +1,11 @@
 """Two processes on one machine: what is served is what is received."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 from eventdet.cli.main import run
 from eventdet.formats import open_recording, write_dat
 from eventdet.sources import LiveSource, open_source
-from tests.sources.network import SIZE, WAIT_S, assert_same_windows, random_events
+from tests.sources.network import HEADER, SIZE, WAIT_S, assert_same_windows, frame, random_events
 
 
 @pytest.fixture
@@ -85,6 +88,30 @@ def test_a_server_killed_in_the_middle_ends_the_stream_after_the_timeout(path: P
     expected = list(open_recording(path).windows(1000))
     found = np.concatenate([window.events.t for window in (first, *rest)])
     np.testing.assert_array_equal(found, np.concatenate([window.events.t for window in expected])[: len(found)])
+
+
+def test_ctrl_c_ends_a_live_stream_with_whole_outputs_and_its_counts(tmp_path: Path) -> None:
+    events = random_events(num_events=5000, duration_us=500_000)
+    output = tmp_path / "out.jsonl"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(WAIT_S)
+        command = [sys.executable, "-m", "eventdet.cli", "stream", f"tcp://127.0.0.1:{server.getsockname()[1]}"]
+        with subprocess.Popen([*command, "-o", str(output)], stderr=subprocess.PIPE, text=True) as stream:
+            with server.accept()[0] as connection:
+                connection.sendall(HEADER + frame(0, events))
+                # The connection stays: nothing but the interrupt can end the stream.
+                deadline = time.monotonic() + WAIT_S
+                while not output.exists() or output.read_bytes().count(b"\n") < 3:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
+                stream.send_signal(signal.SIGINT)
+                assert stream.wait(WAIT_S) == 130
+            assert stream.stderr is not None
+            shown = stream.stderr.read()
+    assert "Traceback" not in shown
+    assert "link: 1 frames, nothing lost; interrupted" in shown
+    assert output.read_text().endswith("\n")
+    assert all(json.loads(line) for line in output.read_text().splitlines())
 
 
 def test_an_interrupted_server_is_exit_code_130_without_a_traceback(path: Path) -> None:

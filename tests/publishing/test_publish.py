@@ -12,6 +12,7 @@ from eventdet.publishing import Publisher, PublishOptions, open_publisher, publi
 from eventdet.publishing._server import StreamServer
 from eventdet.publishing.report import PublishReport
 from eventdet.sources import LiveSource, open_source
+from eventdet.sources.filtered import filter_source
 from eventdet.wire import parse_address
 from tests.sources.network import SIZE, WAIT_S, assert_same_windows, cut, random_events
 
@@ -61,6 +62,16 @@ def test_windows_from_a_network_are_those_of_the_file(
     assert source.report.faults == {}
     assert source.report.frames == publisher.report.messages
     assert publisher.report.num_events == len(events)
+
+
+def test_filters_pass_the_same_events_of_a_network_and_a_file(recording: Recording) -> None:
+    texts = ["refractory:time=2ms", "transpose", "flip"]
+    filtered = filter_source(recording, texts)
+    publisher = open_publisher("tcp://127.0.0.1:0", recording)
+    with live(publisher.address) as source:
+        assert filter_source(source, texts) is source
+        assert source.sensor_size == filtered.sensor_size
+        assert_same_windows(receive(publisher, recording, source), filtered.windows(7_000))
 
 
 def live(address: str) -> LiveSource:

@@ -35,6 +35,17 @@ class MemorySource:
         return cut_windows([self.events], WindowGrid(length_us, stride_us or length_us, start_us, stop_us))
 
 
+class EndlessSource(MemorySource):
+    """The same to someone who cannot know where it begins and ends, as of a live source."""
+
+    t_first_us = None  # type: ignore[assignment] # an int in the parent
+    t_last_us = None  # type: ignore[assignment] # an int in the parent
+
+    def __init__(self, events: Events, sensor_size: SensorSize) -> None:
+        self.events = events
+        self.sensor_size = sensor_size
+
+
 def _events(sensor: SensorSize, *, duration_us: int = 400_000, silence: tuple[int, int] = (0, 0)) -> Events:
     rng = np.random.default_rng(5)
     t = np.sort(rng.integers(0, duration_us, 4000))
@@ -118,6 +129,18 @@ def test_a_file_gives_the_bits_of_the_events_in_memory(detector: StreamingDetect
     from_memory = list(Streamer(MemorySource(events, GEN1), detector, _options()))
     from_file = list(Streamer(open_recording(tmp_path / "a_td.dat"), detector, _options()))
     assert all(_same(a.boxes, b.boxes) for a, b in zip(from_memory, from_file, strict=True))
+
+
+def test_a_source_of_unknown_extent_gives_the_results_of_a_known_one(detector: StreamingDetector) -> None:
+    events = _events(SMALL)[500:]
+    known = Streamer(MemorySource(events, SMALL), detector, _options())
+    expected = list(known)
+    unknown = Streamer(EndlessSource(events, SMALL), detector, _options())
+    assert (unknown.start_us, unknown.duration_s) == (None, None)
+    results = list(unknown)
+    assert [result.t0_us for result in results] == [result.t0_us for result in expected]
+    assert all(_same(a.boxes, b.boxes) for a, b in zip(results, expected, strict=True))
+    assert unknown.recorded_s == known.recorded_s == unknown.summary().recorded_s
 
 
 def test_closing_early_stops_without_reading_on(detector: StreamingDetector) -> None:
