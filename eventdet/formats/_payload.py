@@ -21,6 +21,8 @@ from .policy import ReadPolicy
 __all__ = ["Payload"]
 
 _TRIGGER_PASS_EVENTS = 1 << 16
+_SPAN_BYTES = 1 << 25
+"""Bytes of a file that are in memory while it is read from one end to the other."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,26 @@ class Payload:
     @cached_property
     def records(self) -> NDArray[np.integer]:
         """The records as a read-only view of the mapped file, maybe not aligned to their size."""
+        return self.encoding.records(memoryview(self._mapped), offset=self.data_offset)
+
+    @cached_property
+    def _mapped(self) -> mmap.mmap:
         with self.path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return self.encoding.records(memoryview(mapped), offset=self.data_offset)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def spans(self, start: int = 0, stop: int | None = None, *, num_records: int = 0) -> Iterator[NDArray[np.integer]]:
+        """Yield records ``start:stop`` in parts of at least `num_records`, and give back the memory behind each.
+
+        Pages of a mapped file count as memory of the process until the system wants them back, so that a file that is
+        read once would seem to take as much memory as it has bytes.
+        """
+        itemsize = self.encoding.record_dtype.itemsize
+        step = max(_SPAN_BYTES // itemsize, num_records)
+        limit = len(self.records) if stop is None else min(stop, len(self.records))
+        for begin in range(start, limit, step):
+            yield self.records[begin : min(begin + step, limit)]
+            page = (self.data_offset + begin * itemsize) // mmap.PAGESIZE * mmap.PAGESIZE
+            self._mapped.madvise(mmap.MADV_DONTNEED, page, min(step * itemsize, len(self._mapped) - page))
 
     def iter_events(
         self,
@@ -116,7 +135,8 @@ class Payload:
             report=report,
             on_triggers=on_triggers,
         )
-        yield from decoder.iter_events(self.records[start:stop], num_events=num_events, out=out)
+        for records in self.spans(start, stop, num_records=num_events):
+            yield from decoder.iter_events(records, num_events=num_events, out=out)
         if stop is None:
             decoder.finish()
 

@@ -20,6 +20,7 @@ from ._windows import Window, WindowGrid, check_grid, cut_windows
 __all__ = ["DatRecording", "Recording"]
 
 _CHUNK_EVENTS = 1 << 20
+_STAMP_BITS = 0xFFFFFFFF
 
 
 class _Extent(NamedTuple):
@@ -236,7 +237,14 @@ class DatRecording(Recording):
 
         if self._payload.rules.faults == "trust":
             return True
-        return bool(scan_dat(self._records, self.sensor_size.width, self.sensor_size.height))
+        height, width = self.sensor_size
+        last = 0
+        for span in self._payload.spans():
+            records = span.view(np.int64)
+            if int(records[0]) & _STAMP_BITS < last or not scan_dat(records, width, height):
+                return False
+            last = int(records[-1]) & _STAMP_BITS
+        return True
 
     def words(self, t0_us: int, t1_us: int) -> NDArray[np.uint32]:
         """Return the raw records with ``t0_us <= t < t1_us``, for kernels that read them in place.
@@ -292,4 +300,4 @@ class DatRecording(Recording):
         records = self._records
         if not len(records) or not self._holds_its_events:
             return super()._extent
-        return _Extent(len(records), *(int(record) & 0xFFFFFFFF for record in records[[0, -1]]))
+        return _Extent(len(records), *(int(record) & _STAMP_BITS for record in records[[0, -1]]))

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -223,3 +225,53 @@ def test_scan_dat_finds_a_record_that_leaps_ahead(position: int) -> None:
     stamps = 100 + np.arange(3000, dtype=np.int64)
     stamps[position] = 3_900_000_000
     assert not scan_dat(stamps, 40, 20)
+
+
+@pytest.mark.parametrize("write", [write_dat, write_evt3], ids=["dat", "evt3"])
+def test_recording_of_many_spans_holds_every_event_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Write
+) -> None:
+    # Spans of 4096 bytes in a file of some ten thousand: their memory is given back while views of others live on.
+    monkeypatch.setattr("eventdet.formats._payload._SPAN_BYTES", 4096)
+    write(tmp_path / "a", EVENTS, GEN1)
+    recording = open_recording(tmp_path / "a")
+    chunks = list(recording.chunks(100))
+    assert rows(Events.concatenate(chunks)) == rows(EVENTS)
+    assert rows(recording.slice(0, 10**6)) == rows(EVENTS)
+    assert rows(Events.concatenate(recording.chunks(10**6))) == rows(EVENTS)
+
+
+def test_dat_disorder_between_spans_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventdet.formats._payload._SPAN_BYTES", 80)
+    write_dat(tmp_path / "a", EVENTS[:100], GEN1)
+    content = (tmp_path / "a").read_bytes()
+    recording = open_recording(tmp_path / "a")
+    assert isinstance(recording, DatRecording)
+    assert recording.is_clean
+    # The second span begins with an event that is earlier than the last one of the first.
+    start = len(content) - 800
+    stamps = np.arange(1000, 1100, dtype="<u4")
+    stamps[10:] -= 20
+    records = np.frombuffer(content, "<u4", offset=start).reshape(-1, 2).copy()
+    records[:, 0] = stamps
+    (tmp_path / "b").write_bytes(content[:start] + records.tobytes())
+    dirty = open_recording(tmp_path / "b")
+    assert isinstance(dirty, DatRecording)
+    assert not dirty.is_clean
+
+
+def test_reading_a_large_file_takes_little_memory(tmp_path: Path) -> None:
+    # 512 MB of one event again and again, in a file with holes; a process of its own, for its own peak.
+    write_dat(tmp_path / "a.dat", EVENTS[:1], GEN1)
+    script = (
+        "import os, resource, sys\n"
+        "from eventdet.formats import open_recording\n"
+        "os.truncate(sys.argv[1], os.path.getsize(sys.argv[1]) + (512 << 20))\n"
+        "recording = open_recording(sys.argv[1], policy='trust')\n"
+        "assert sum(map(len, recording.chunks())) == 1 + (64 << 20)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "a.dat")], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 300 << 10
