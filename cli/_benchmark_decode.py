@@ -11,7 +11,7 @@ import numpy as np
 
 from eventdet.errors import MissingExtraError
 from eventdet.events import Events
-from eventdet.formats import open_recording, write_dat, write_evt2, write_evt3
+from eventdet.formats import open_recording, write_dat, write_es, write_evt2, write_evt3, write_evt21
 from eventdet.geometry import GEN1
 
 from ._benchmark import BenchmarkRow, cpu_seconds
@@ -49,11 +49,12 @@ def benchmark_decode(num_events: int = 20_000_000, repeats: int = 5) -> list[Ben
     expelliarmus = _peer("expelliarmus", extra="interop")
     faery = _peer("faery", extra="dev")
     with tempfile.TemporaryDirectory(prefix="eventdet-benchmark-") as folder:
-        dat, evt2, evt3 = (Path(folder) / name for name in ("a.dat", "evt2.raw", "evt3.raw"))
-        for write, path in ((write_dat, dat), (write_evt2, evt2), (write_evt3, evt3)):
+        writers = (write_dat, write_evt2, write_evt21, write_evt3, write_es)
+        # Peers go by the ending.
+        files = [Path(folder) / name for name in ("a.dat", "evt2.raw", "evt21.raw", "evt3.raw", "a.es")]
+        dat, evt2, evt21, evt3, es = files
+        for write, path in zip(writers, files, strict=True):
             write(path, _stream(num_events), GEN1)
-        content = np.fromfile(dat, np.uint8)
-        target = np.empty_like(content)
 
         def iterate(path: Path) -> None:
             for _ in faery.events_stream_from_file(path):
@@ -62,12 +63,16 @@ def benchmark_decode(num_events: int = 20_000_000, repeats: int = 5) -> list[Ben
         jobs: dict[str, tuple[Callable[[], object], str]] = {
             "DAT, eventdet": (lambda: _decode(dat), ""),
             "DAT, expelliarmus read": (lambda: expelliarmus.Wizard(encoding="dat").read(str(dat)), "expelliarmus"),
-            "DAT, copy of the bytes": (lambda: np.copyto(target, content), ""),
+            "DAT, copy of the bytes": (_copy_of(dat), ""),
             "EVT2, eventdet": (lambda: _decode(evt2), ""),
             "EVT2, expelliarmus read": (lambda: expelliarmus.Wizard(encoding="evt2").read(str(evt2)), "expelliarmus"),
             "EVT2, faery iterate": (lambda: iterate(evt2), "faery"),
+            "EVT2.1, eventdet": (lambda: _decode(evt21), ""),
+            "EVT2.1, copy of the bytes": (_copy_of(evt21), ""),
             "EVT3, eventdet": (lambda: _decode(evt3), ""),
             "EVT3, faery iterate": (lambda: iterate(evt3), "faery"),
+            "ES, eventdet": (lambda: _decode(es), ""),
+            "ES, faery iterate": (lambda: iterate(es), "faery"),
         }
         return _compare(jobs, num_events=num_events, repeats=repeats)
 
@@ -90,6 +95,13 @@ def _decode(path: Path) -> None:
     out = Events.empty(_BUFFER_EVENTS)
     for _ in open_recording(path).chunks(out=out):
         pass
+
+
+def _copy_of(path: Path) -> Callable[[], None]:
+    """Return the job that copies the bytes of a file from memory to memory."""
+    content = np.fromfile(path, np.uint8)
+    target = np.empty_like(content)
+    return lambda: np.copyto(target, content)
 
 
 def _stream(num_events: int) -> Events:
