@@ -13,12 +13,16 @@ from eventdet.geometry import SensorSize
 from eventdet.wire import LinkReport
 
 from ._readings import Batch, ReadingContext
-from ._receiver import POLL_S
+from ._receiver import ARRIVAL_BYTES, POLL_S
 
 __all__ = ["CameraLink", "CameraReading"]
 
 _EVT3_CAMERAS = ("Prophesee EVK3 HD", "Prophesee EVK4", "CenturyArks VGA")
 """Cameras whose USB packets are EVT 3.0 words and nothing else."""
+
+
+_PACKET_BYTES = 1 << 17
+"""Length of a buffer of the driver."""
 
 
 class CameraLink:
@@ -63,7 +67,12 @@ class CameraLink:
             When there is none, it may not be used, or it is of a kind that is not read.
         """
         try:
-            device = self._drivers.open(raw=True, iterator_timeout=POLL_S, serial=self._serial or None)
+            device = self._drivers.open(
+                raw=True,
+                iterator_timeout=POLL_S,
+                serial=self._serial or None,
+                iterator_maximum_raw_packets=ARRIVAL_BYTES // _PACKET_BYTES,
+            )
         except RuntimeError as error:
             raise InputError(
                 f"camera {self._serial or '(any)'} cannot be opened: {error}",

@@ -9,19 +9,19 @@ import sys
 from eventdet.errors import InputError
 from eventdet.wire import Address
 
-from ._receiver import POLL_S
+from ._receiver import ARRIVAL_BYTES, POLL_S
 
 __all__ = ["DatagramLink", "StdinLink", "StreamLink"]
 
 _CONNECT_S = 5.0
-_READ_BYTES = 1 << 18
 
 _RECEIVE_BUFFER_BYTES = 8 << 20
 """What the system is asked to hold of datagrams; it may grant less (net.core.rmem_max)."""
 
 _DATAGRAM_BYTES = 1 << 16
-_DATAGRAMS = 256
-"""Most datagrams handed over at once."""
+
+_SMALLEST_DATAGRAM = 256
+"""What a datagram counts for at least: empty ones take memory and time too."""
 
 
 class StreamLink:
@@ -49,7 +49,7 @@ class StreamLink:
         if self._socket is None:
             return []
         try:
-            data = self._socket.recv(_READ_BYTES)
+            data = self._socket.recv(ARRIVAL_BYTES)
         except TimeoutError:
             return None
         return [data] if data else []
@@ -97,9 +97,11 @@ class DatagramLink:
         if not self._poll.poll(POLL_S * 1e3):
             return None
         messages: list[bytes] = []
+        room = ARRIVAL_BYTES
         with contextlib.suppress(BlockingIOError):
-            while len(messages) < _DATAGRAMS:
+            while room > 0:
                 messages.append(self._socket.recv(_DATAGRAM_BYTES))
+                room -= max(len(messages[-1]), _SMALLEST_DATAGRAM)
         return messages or None
 
     def close(self) -> None:
@@ -121,7 +123,7 @@ class StdinLink:
         descriptor = sys.stdin.fileno()
         if not select.select([descriptor], [], [], POLL_S)[0]:
             return None
-        data = os.read(descriptor, _READ_BYTES)
+        data = os.read(descriptor, ARRIVAL_BYTES)
         return [data] if data else []
 
     def close(self) -> None:

@@ -13,13 +13,16 @@ from typing import NamedTuple, Protocol
 from eventdet.errors import EventdetError
 from eventdet.wire import LinkReport
 
-__all__ = ["POLL_S", "Arrival", "Link", "Receiver"]
+__all__ = ["ARRIVAL_BYTES", "POLL_S", "Arrival", "Link", "Receiver"]
 
 POLL_S = 0.1
 """Longest wait of a link for data: how soon a source that is closed lets go."""
 
+ARRIVAL_BYTES = 1 << 18
+"""A link hands over no more at once than this and the rest of one message."""
+
 _QUEUE_ARRIVALS = 64
-"""With 256 KiB an arrival at most, 16 MiB wait for the detector; then a stream is held back and datagrams drop."""
+"""So 16 MiB wait for the detector; then a stream is held back and datagrams drop."""
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
@@ -92,6 +95,8 @@ class Receiver:
             try:
                 arrival = self._queue.get(timeout=POLL_S)
             except queue.Empty:
+                if not self._thread.is_alive() and self._queue.empty():
+                    return
                 yield None
                 continue
             yield arrival
@@ -149,8 +154,9 @@ class Receiver:
                 continue
             if not messages:
                 return True
-            self._heard_s = time.monotonic()
             self._put(Arrival(messages, time.perf_counter_ns()))
+            # Behind the put: that nobody takes what came is no silence of the sender.
+            self._heard_s = time.monotonic()
         return False
 
     def _gives_up(self, why: str) -> bool:

@@ -1,16 +1,20 @@
 """ZeroMQ PUSH/PULL, the extra ``zmq``: no broker, no loss, and a slow reader holds its sender back."""
 
+import contextlib
 from typing import Any
 
 from eventdet.errors import MissingExtraError
 from eventdet.wire import MAX_FRAME_BYTES, Address
 
-from ._receiver import POLL_S
+from ._receiver import ARRIVAL_BYTES, POLL_S
 
 __all__ = ["ZmqLink"]
 
 _HIGH_WATER_MESSAGES = 64
 """The default of 1000 would let hundreds of megabytes wait."""
+
+_SMALLEST_MESSAGE = 256
+"""What a message counts for at least: empty ones take memory and time too."""
 
 
 class ZmqLink:
@@ -50,11 +54,11 @@ class ZmqLink:
         if not self._socket.poll(round(POLL_S * 1e3)):
             return None
         messages: list[bytes] = []
-        while len(messages) < _HIGH_WATER_MESSAGES:
-            try:
+        room = ARRIVAL_BYTES
+        with contextlib.suppress(self._zmq.Again):
+            while room > 0:
                 messages.append(self._socket.recv(self._zmq.NOBLOCK))
-            except self._zmq.Again:
-                break
+                room -= max(len(messages[-1]), _SMALLEST_MESSAGE)
         return messages or None
 
     def close(self) -> None:

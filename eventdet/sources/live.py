@@ -19,6 +19,9 @@ __all__ = ["LiveSource"]
 _MOST_HELD = 1 << 25
 """Events that may wait for their window to end, 13 bytes each: 436 MB; a sender whose clock stands still fills it."""
 
+_MOST_GARBAGE = 1 << 20
+"""Bytes that are skipped in search of the first header; a sender of ours begins with it."""
+
 
 class LiveSource:
     """Events from a link, cut into windows as they come.
@@ -79,16 +82,14 @@ class LiveSource:
         Raises
         ------
         InputError
-            When the stream ends before.
+            When the stream ends before, or something else comes.
         """
         while self._reading.sensor_size is None:
             batches = self._next_batches()
             if batches is None:
-                skipped = f", {self.report.garbage_bytes} bytes were none" if self.report.garbage_bytes else ""
-                raise InputError(
-                    f"{self.name}: no stream header{skipped}: {self.report.ended}",
-                    hint="start eventdet serve there, or name what comes with --format and --sensor-size",
-                )
+                raise self._no_header(self.report.ended)
+            if self.report.garbage_bytes > _MOST_GARBAGE:
+                raise self._no_header("something else comes")
             self._waiting += batches
         return filtered_size(self._filters, self._reading.sensor_size)
 
@@ -144,6 +145,13 @@ class LiveSource:
     ) -> None:
         """Let go of the link."""
         self.close()
+
+    def _no_header(self, why: str) -> InputError:
+        skipped = f", {self.report.garbage_bytes} bytes were none" if self.report.garbage_bytes else ""
+        return InputError(
+            f"{self.name}: no stream header{skipped}: {why}",
+            hint="start eventdet serve there, or name what comes with --format and --sensor-size",
+        )
 
     def _batches(self) -> Iterator[Batch]:
         while (batches := self._next_batches()) is not None:

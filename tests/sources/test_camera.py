@@ -24,9 +24,12 @@ class FakeDriver:
         self._serials = serials
         self.is_open = False
 
-    def open(self, *, raw: bool, iterator_timeout: float, serial: str | None) -> "FakeDriver":
+    def open(
+        self, *, raw: bool, iterator_timeout: float, serial: str | None, iterator_maximum_raw_packets: int
+    ) -> "FakeDriver":
         assert raw
         assert iterator_timeout > 0
+        assert iterator_maximum_raw_packets > 0
         if serial not in (None, self._serials):
             raise RuntimeError("Device not found")
         self._remaining = iter(self._packets)

@@ -126,6 +126,15 @@ def test_what_is_no_stream_is_an_error_after_the_timeout(data: bytes, message: s
         _ = source.sensor_size
 
 
+def test_what_never_ends_and_is_no_stream_is_an_error() -> None:
+    with (
+        tcp_sender(bytes(1 << 22)) as address,
+        open_live(address) as source,
+        pytest.raises(InputError, match="something else comes"),
+    ):
+        _ = source.sensor_size
+
+
 def test_a_sender_of_another_version_is_an_error() -> None:
     header = bytearray(HEADER)
     header[4] = 2
