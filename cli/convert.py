@@ -52,12 +52,12 @@ def command(
             quiet=quiet,
             json=json,
         )
-    from eventdet.preprocessing import ConvertOptions, convert, make_representation
+    from eventdet.preprocessing import ConvertOptions, Representation, convert
     from eventdet.units import parse_duration_us
 
     window_us = parse_duration_us(window, name="--window")
     options = ConvertOptions(
-        representation=make_representation(representation, bins=bins),
+        representation=Representation(representation, bins=bins),
         window_us=window_us,
         stride_us=window_us if stride is None else parse_duration_us(stride, name="--stride"),
         write_events=not no_events,

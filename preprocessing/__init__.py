@@ -5,7 +5,7 @@ Importing this package loads NumPy alone; Numba and Zarr come in when the first 
 
 from .conversion import ConvertFailure, ConvertOptions, ConvertSummary
 from .convert import convert
-from .representations import Representation, event_histogram, make_representation, voxel_grid
+from .representations import Representation, event_histogram, voxel_grid
 from .store import StoredFrames, StoredRecording, find_stored_recordings, is_store, open_stored_recording
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "event_histogram",
     "find_stored_recordings",
     "is_store",
-    "make_representation",
     "open_stored_recording",
     "voxel_grid",
 ]

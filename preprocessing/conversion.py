@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eventdet.errors import FormatError, InputError, OptionError, check_option
+from eventdet.errors import FormatError, InputError, OptionError
 from eventdet.filters import parse_filter
 from eventdet.formats import ReadPolicy, find_boxes
-from eventdet.geometry import FITS, SensorSize, check_sensor_size
+from eventdet.geometry import SensorSize, check_sensor_size
 
 from ._layout import FORMAT_VERSION
-from .representations import Representation, make_representation
+from .representations import Representation
 
 __all__ = [
     "ConversionJob",
@@ -29,7 +29,7 @@ MANIFEST = "manifest.jsonl"
 
 _SUFFIXES = {".dat", ".raw"}
 
-_DEFAULT_REPRESENTATION = make_representation("histogram", bins=5)
+_DEFAULT_REPRESENTATION = Representation("histogram", bins=5)
 """Of EMS-YOLO: five steps over the last 250 ms."""
 
 
@@ -70,28 +70,17 @@ class ConvertOptions:
     filters: tuple[str, ...] = ()
     """What the events pass through, as `eventdet.filters.parse_filter` reads it; labels move with them."""
 
-    frame_size: SensorSize | None = None
-    """Rows and columns of the tensors; None: those of the sensor."""
-
-    fit: str = "none"
-    """``scale``, ``crop`` or ``none``: how a sensor larger than `frame_size` is brought into it."""
-
-    synthetic: bool | None = None
-    """Whether the recordings are simulated, to be said wherever they are used; None: unknown."""
-
     def __post_init__(self) -> None:
         """Check every field, see `Raises`."""
         ReadPolicy.of(self.policy)
         for text in self.filters:
             parse_filter(text)
-        check_option("fit", self.fit, FITS)
         for name in ("window_us", "stride_us"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise OptionError(f"{name} must be > 0, got {value}")
-        for size in (self.sensor_size, self.frame_size):
-            if size is not None:
-                check_sensor_size(size)
+        if self.sensor_size is not None:
+            check_sensor_size(self.sensor_size)
         if not (self.write_events or self.write_frames):
             raise OptionError("nothing to write: neither events nor frames", hint="leave out one of the two")
 
@@ -130,7 +119,7 @@ class ConvertFailure(NamedTuple):
     """The event file."""
 
     reason: str
-    """Why, in one line."""
+    """Why, in one line that does not repeat the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +153,8 @@ class ConvertSummary:
         return {**asdict(self), "output": str(self.output), "failed": failed}
 
 
-def plan_conversion(source: Path, output: Path) -> tuple[list[ConversionJob], list[ConvertFailure]]:
-    """Return the recordings to convert, and those that cannot be told apart from another.
+def plan_conversion(source: Path, output: Path) -> list[ConversionJob]:
+    """Return the recordings to convert, each with a place of its own.
 
     Parameters
     ----------
@@ -176,10 +165,9 @@ def plan_conversion(source: Path, output: Path) -> tuple[list[ConversionJob], li
 
     Returns
     -------
-    jobs : list of ConversionJob
-        Sorted by path; a folder within `source` keeps its place, so that train, val and test stay apart.
-    failed : list of ConvertFailure
-        Files whose place in the output is already taken by a file of another suffix.
+    list of ConversionJob
+        Sorted by path; a folder within `source` keeps its place, so that train, val and test stay apart. Of two files
+        that differ by their suffix alone, the second keeps it: ``x_td.zarr`` and ``x_td.raw.zarr``.
 
     Raises
     ------
@@ -189,20 +177,17 @@ def plan_conversion(source: Path, output: Path) -> tuple[list[ConversionJob], li
     if not source.exists():
         raise InputError(f"{source}: no such file or folder")
     if not source.is_dir():
-        return [_job(source, source.parent)], []
+        return [ConversionJob(source, find_boxes(source), _place(Path(source.name)))]
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     visible = [path for path in files if not _is_hidden(path.relative_to(source)) and output not in path.parents]
     if not visible:
         raise InputError(f"{source}: no recordings (*.dat, *.raw) in this folder")
     jobs: dict[str, ConversionJob] = {}
-    failed = []
     for path in visible:
-        job = _job(path, source)
-        if job.name in jobs:
-            failed.append(ConvertFailure(path, f"{path}: {jobs[job.name].source.name} already becomes {job.name}"))
-        else:
-            jobs[job.name] = job
-    return list(jobs.values()), failed
+        place = path.relative_to(source)
+        name = _place(place) if _place(place) not in jobs else _place(place, keep_suffix=True)
+        jobs[name] = ConversionJob(path, find_boxes(path), name)
+    return list(jobs.values())
 
 
 def describe_source(job: ConversionJob) -> dict[str, Any]:
@@ -240,8 +225,8 @@ def update_manifest(output: Path, entries: Iterable[dict[str, Any]]) -> None:
     temporary.replace(manifest)
 
 
-def _job(path: Path, root: Path) -> ConversionJob:
-    return ConversionJob(path, find_boxes(path), path.relative_to(root).with_suffix(".zarr").as_posix())
+def _place(path: Path, *, keep_suffix: bool = False) -> str:
+    return (path.with_name(f"{path.name}.zarr") if keep_suffix else path.with_suffix(".zarr")).as_posix()
 
 
 def _is_hidden(path: Path) -> bool:

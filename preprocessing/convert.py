@@ -80,7 +80,8 @@ def convert(
     source, output, options = Path(source), Path(output), options or ConvertOptions()
     if output.exists() and not output.is_dir():
         raise OptionError(f"output must be a folder, got the file {output}", hint="give another output")
-    jobs, failed = plan_conversion(source, output)
+    jobs = plan_conversion(source, output)
+    failed = []
     progress = _Shares([job.source.stat().st_size for job in jobs], on_progress)
     entries = []
     converted = 0
@@ -90,8 +91,9 @@ def convert(
         except (InputError, OptionError) as error:
             if not source.is_dir():
                 raise
-            failed.append(ConvertFailure(job.source, str(error)))
-            entries.append({"path": job.name, "status": "failed", "reason": str(error)})
+            reason = str(error).removeprefix(f"{job.source}: ")
+            failed.append(ConvertFailure(job.source, reason))
+            entries.append({"path": job.name, "status": "failed", "reason": reason})
         else:
             converted += written
             entries.append({"path": job.name, "status": "complete", **attributes})
@@ -148,7 +150,7 @@ def _convert_if_needed(
             **wanted,
             "params": options.to_dict(),
             "source_format": recording.format,
-            "synthetic": options.synthetic,
+            "synthetic": recording.synthetic,
             "report": recording.report.to_dict(),
             "eventdet_version": version("eventdet"),
         }
@@ -208,7 +210,7 @@ def _write_frames(
     batches: Iterable[Events], recording: Recording, writer: RecordingWriter, options: ConvertOptions
 ) -> int:
     size = recording.sensor_size
-    pixels = fit_pixels(size, options.frame_size or size, fit=options.fit)
+    pixels = fit_pixels(size, size)
     windows = cut_windows(batches, WindowGrid(options.window_us, options.step_us, None, None))
     # The grid begins at a multiple of the stride that only the first event tells.
     first = next(windows, None)

@@ -15,7 +15,7 @@ from eventdet.errors import OptionError, check_option
 from eventdet.events import Events
 from eventdet.geometry import PixelMap, SensorSize
 
-__all__ = ["REPRESENTATIONS", "Representation", "Tensor", "event_histogram", "make_representation", "voxel_grid"]
+__all__ = ["REPRESENTATIONS", "Representation", "Tensor", "event_histogram", "voxel_grid"]
 
 Tensor = NDArray[np.uint8 | np.float32]
 """What a representation fills: an array of its `shape` and `dtype`."""
@@ -167,7 +167,7 @@ class Representation:
         return (self.bins, *polarities, size.height, size.width)
 
     def to_dict(self) -> dict[str, str | int]:
-        """Return the fields by name; ``make_representation(**fields)`` reads them back."""
+        """Return the fields by name; ``Representation(**fields)`` reads them back."""
         return asdict(self)
 
     def fill(
@@ -216,17 +216,6 @@ class Representation:
         tensor = np.empty(self.shape(pixel_map.target), self.dtype) if out is None else out
         self.fill(events, t0_us, t1_us, pixel_map, tensor)
         return tensor
-
-
-def make_representation(name: str, bins: int) -> Representation:
-    """Return the representation of that name.
-
-    Raises
-    ------
-    OptionError
-        When the name is unknown (the message lists the known ones) or `bins` is outside its range.
-    """
-    return Representation(name, bins)
 
 
 def _check_window(t0_us: int, t1_us: int) -> None:

@@ -17,7 +17,7 @@ from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 
 from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, unpack_words
-from .representations import Representation, Tensor, make_representation
+from .representations import Representation, Tensor
 
 if TYPE_CHECKING:
     import zarr
@@ -241,7 +241,7 @@ class StoredRecording:
         array = self._array(f"frames/{check_option('name', name or names[0], names)}")
         attributes = cast("dict[str, Any]", array.attrs.asdict())
         grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
-        return StoredFrames(array, make_representation(attributes["name"], int(attributes["bins"])), **grid)
+        return StoredFrames(array, Representation(attributes["name"], int(attributes["bins"])), **grid)
 
     def labels(self) -> Boxes:
         """Return the labels in the order of time; none when the source had no label file."""

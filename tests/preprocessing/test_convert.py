@@ -16,10 +16,10 @@ from eventdet.formats import Recording, open_recording, read_dat, write_boxes, w
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing import (
     ConvertOptions,
+    Representation,
     convert,
     event_histogram,
     find_stored_recordings,
-    make_representation,
     open_stored_recording,
     voxel_grid,
 )
@@ -27,7 +27,7 @@ from eventdet.preprocessing import (
 from .references import dat_words, histogram_reference, voxel_reference
 
 SIZE = SensorSize(6, 8)
-SMALL = ConvertOptions(representation=make_representation("histogram", 3), window_us=1000)
+SMALL = ConvertOptions(representation=Representation("histogram", 3), window_us=1000)
 
 
 def _events(num_events: int = 400, *, seed: int = 0, size: SensorSize = SIZE, start_us: int = 2345) -> Events:
@@ -73,7 +73,7 @@ def test_stored_frames_equal_the_reference_of_each_window(
 ) -> None:
     events = _events()
     write_dat(tmp_path / "a_td.dat", events, SIZE)
-    representation = make_representation(name, 3)
+    representation = Representation(name, 3)
     options = ConvertOptions(representation=representation, window_us=length_us, stride_us=stride_us)
     summary = convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", options)
     frames = open_stored_recording(tmp_path / "out.zarr").frames(name)
@@ -106,17 +106,6 @@ def test_stored_frames_equal_the_live_tensors_from_mapped_records(tmp_path: Path
         )
 
 
-def test_frames_of_another_size_are_fitted(tmp_path: Path) -> None:
-    events = _events()
-    write_dat(tmp_path / "a_td.dat", events, SIZE)
-    target = SensorSize(3, 4)
-    options = ConvertOptions(SMALL.representation, window_us=1000, frame_size=target, fit="scale")
-    convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", options)
-    frames = open_stored_recording(tmp_path / "out.zarr").frames()
-    expected, _ = histogram_reference(events, frames.window(0), 3, fit_pixels(SIZE, target))
-    np.testing.assert_array_equal(frames[0], expected)
-
-
 def test_labels_and_provenance_are_stored(tmp_path: Path) -> None:
     write_dat(tmp_path / "a_td.dat", _events(), SIZE)
     write_boxes(tmp_path / "a_bbox.npy", _boxes())
@@ -131,14 +120,16 @@ def test_labels_and_provenance_are_stored(tmp_path: Path) -> None:
     source = recording.attributes["source"]
     assert (source["name"], source["size"]) == ("a_td.dat", (tmp_path / "a_td.dat").stat().st_size)
     assert source["labels"]["name"] == "a_bbox.npy"
-    assert recording.synthetic is None
+    assert recording.synthetic is False
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_store_says_whether_the_recording_is_synthetic(tmp_path: Path, synthetic: bool) -> None:
-    write_dat(tmp_path / "a_td.dat", _events(), SIZE)
-    convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", ConvertOptions(window_us=1000, synthetic=synthetic))
+    write_dat(tmp_path / "a_td.dat", _events(), SIZE, synthetic=synthetic)
+    convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", ConvertOptions(window_us=1000, filters=("polarity:keep=on",)))
+    convert(tmp_path / "a_td.dat", tmp_path / "plain.zarr", ConvertOptions(window_us=1000))
     assert open_stored_recording(tmp_path / "out.zarr").synthetic is synthetic
+    assert open_stored_recording(tmp_path / "plain.zarr").synthetic is synthetic
 
 
 def test_repairs_are_counted_in_store_and_summary(tmp_path: Path) -> None:
@@ -248,21 +239,27 @@ def test_bad_files_of_a_folder_are_skipped_with_their_reason(tmp_path: Path) -> 
     summary = convert(source, tmp_path / "out.zarr", SMALL)
     assert summary.num_converted == 2
     assert [failure.path.name for failure in summary.failed] == ["empty.dat", "noise.raw", "a_td.dat"]
-    assert all(failure.reason for failure in summary.failed)
-    manifest = (tmp_path / "out.zarr/manifest.jsonl").read_text()
-    assert manifest.count('"status": "failed"') == 3
+    assert summary.failed[0].reason.startswith("file is empty, at byte 0")
+    # The label file is another one than the recording: its path has to be said.
+    assert summary.failed[2].reason.startswith(f"{source / 'val' / 'a_bbox.npy'}: not a .npy file")
+    entries = [json.loads(line) for line in (tmp_path / "out.zarr/manifest.jsonl").read_text().splitlines()]
+    reasons = {entry["path"]: entry["reason"] for entry in entries if entry["status"] == "failed"}
+    assert list(reasons) == ["train/empty.zarr", "train/noise.zarr", "val/a_td.zarr"]
+    assert list(reasons.values()) == [failure.reason for failure in summary.failed]
     assert len(find_stored_recordings(tmp_path / "out.zarr")) == 2
     write_boxes(source / "val" / "a_bbox.npy", _boxes())
     assert convert(source / "val", tmp_path / "val.zarr", SMALL).failed == ()
 
 
-def test_two_files_that_would_become_one_recording_are_told_apart(tmp_path: Path) -> None:
+def test_files_that_differ_by_their_suffix_alone_become_two_recordings(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    write_dat(tmp_path / "in/a.dat", _events(), SIZE)
-    write_evt2(tmp_path / "in/a.raw", _events(), SIZE)
+    write_dat(tmp_path / "in/a.dat", _events(seed=1), SIZE)
+    write_evt2(tmp_path / "in/a.raw", _events(seed=2), SIZE)
+    write_dat(tmp_path / "in/a.raw.dat", _events(seed=3), SIZE)
     summary = convert(tmp_path / "in", tmp_path / "out.zarr", SMALL)
-    assert summary.num_converted == 1
-    assert "a.dat already becomes a.zarr" in summary.failed[0].reason
+    assert (summary.num_converted, summary.failed) == (3, ())
+    for name, seed in (("a.zarr", 1), ("a.raw.zarr", 2), ("a.raw.dat.zarr", 3)):
+        _assert_equal(open_stored_recording(tmp_path / "out.zarr" / name).events(), _events(seed=seed))
 
 
 def test_single_bad_file_raises(tmp_path: Path) -> None:
@@ -325,11 +322,10 @@ def test_parts_can_be_left_out(tmp_path: Path) -> None:
         ({"window_us": 0}, "window_us must be > 0"),
         ({"stride_us": -5}, "stride_us must be > 0"),
         ({"policy": "guess"}, "policy must be one of"),
-        ({"fit": "stretch"}, "fit must be one of"),
         ({"write_events": False, "write_frames": False}, "nothing to write"),
         ({"sensor_size": SensorSize(0, 3)}, "sensor_size must be"),
     ],
-    ids=["window", "stride", "policy", "fit", "nothing", "size"],
+    ids=["window", "stride", "policy", "nothing", "size"],
 )
 def test_option_outside_its_rule_raises(values: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):

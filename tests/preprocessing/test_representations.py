@@ -17,7 +17,6 @@ from eventdet.preprocessing.representations import (
     REPRESENTATIONS,
     Representation,
     event_histogram,
-    make_representation,
     voxel_grid,
 )
 
@@ -185,12 +184,12 @@ def test_window_without_length_or_too_long_raises(window: tuple[int, int]) -> No
 @pytest.mark.parametrize("bins", [0, -1, 4097])
 def test_bins_outside_their_range_raise(bins: int) -> None:
     with pytest.raises(OptionError, match=r"bins must be in 1\.\.4096"):
-        make_representation("histogram", bins)
+        Representation("histogram", bins)
 
 
 def test_unknown_representation_raises_and_lists_the_known_ones() -> None:
     with pytest.raises(OptionError, match="histogram, voxel"):
-        make_representation("tore", 5)
+        Representation("tore", 5)
 
 
 @pytest.mark.parametrize(
@@ -230,8 +229,8 @@ def test_pixel_map_that_points_outside_the_tensor_loses_the_event_and_writes_not
 
 
 def test_representation_reads_back_what_it_writes() -> None:
-    representation = make_representation("voxel", 5)
-    assert make_representation(**representation.to_dict()) == representation  # type: ignore[arg-type] # JSON-like dict
+    representation = Representation("voxel", 5)
+    assert Representation(**representation.to_dict()) == representation  # type: ignore[arg-type] # JSON-like dict
 
 
 def test_import_of_preprocessing_pulls_in_neither_numba_nor_zarr_nor_torch() -> None:

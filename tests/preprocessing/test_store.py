@@ -16,7 +16,7 @@ from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, fit_pixels
-from eventdet.preprocessing.representations import make_representation
+from eventdet.preprocessing.representations import Representation
 from eventdet.preprocessing.store import (
     StoredRecording,
     find_stored_recordings,
@@ -161,7 +161,7 @@ def test_recording_without_labels_or_without_any_label_has_none(tmp_path: Path) 
 
 @pytest.mark.parametrize("num_windows", [0, 1, 64, 67])
 def test_frames_come_back_window_by_window(tmp_path: Path, num_windows: int) -> None:
-    representation = make_representation("voxel", 2)
+    representation = Representation("voxel", 2)
     tensors = np.random.default_rng(1).normal(size=(num_windows, 2, *SIZE)).astype(np.float32)
     with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
         buffer = writer.add_frames(representation, fit_pixels(SIZE, SIZE), start_us=40, window_us=20, stride_us=10)
@@ -182,7 +182,7 @@ def test_frames_come_back_window_by_window(tmp_path: Path, num_windows: int) -> 
 def test_windows_of_zeros_are_written_so_that_a_missing_chunk_is_damage(tmp_path: Path) -> None:
     with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
         buffer = writer.add_frames(
-            make_representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=10, stride_us=10
+            Representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=10, stride_us=10
         )
         buffer.put(np.zeros((1, 2, *SIZE), np.uint8))
         writer.publish({"num_events": 0})
@@ -315,9 +315,7 @@ def test_parts_that_were_left_out_say_so(tmp_path: Path) -> None:
 
 def test_unknown_tensor_name_lists_the_known_ones(tmp_path: Path) -> None:
     with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
-        writer.add_frames(
-            make_representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=1, stride_us=1
-        )
+        writer.add_frames(Representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=1, stride_us=1)
         writer.publish({"num_events": 0})
     with pytest.raises(OptionError, match="name must be one of histogram"):
         open_stored_recording(tmp_path / "r.zarr").frames("voxel")
@@ -326,7 +324,7 @@ def test_unknown_tensor_name_lists_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["events/t/c/0", "events/word/c/0", "labels/x/c/0", "frames/histogram/c/0/0/0/0/0"])
 def test_one_flipped_bit_is_found(tmp_path: Path, part: str) -> None:
     events = _events(np.arange(0, 50_000, 7, dtype=np.int64))
-    representation, pixels = make_representation("histogram", 2), fit_pixels(SIZE, SIZE)
+    representation, pixels = Representation("histogram", 2), fit_pixels(SIZE, SIZE)
     with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
         writer.add_events().append(events)
         writer.add_labels(Boxes.from_xywh(np.arange(40, dtype=np.float32).reshape(10, 4)))
