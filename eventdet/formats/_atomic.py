@@ -14,7 +14,7 @@ __all__ = ["atomic_writer"]
 
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path` that takes its name when the block ends well, and is removed when not.
+    """Open a temporary file beside `path` to write and read, which takes its name when the block ends well, else goes.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             f"{path}: cannot be written ({error.strerror})", hint="check that its folder exists and is writable"
         ) from error
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             yield file
         # mkstemp makes the file private; a recording is as readable as any other new file.
         umask = os.umask(0)

@@ -20,8 +20,11 @@ from .evt2 import is_evt2, open_evt2, write_evt2
 from .evt3 import is_evt3, open_evt3, write_evt3
 from .evt4 import is_evt4, open_evt4
 from .evt21 import is_evt21, open_evt21, write_evt21
+from .hdf5 import is_hdf5, open_hdf5, write_hdf5
+from .npy import is_npy, is_npz, open_npy, open_npz, write_npy, write_npz
 from .policy import ReadPolicy
 from .recording import DatRecording, Recording
+from .text import is_text, open_text, write_text
 
 __all__ = ["FORMATS", "EventFormat", "detect_format", "open_recording"]
 
@@ -77,6 +80,12 @@ FORMATS = {
     "aedat4": EventFormat(
         "AEDAT4 (DV)", ".aedat4", is_aedat4, open_aedat4, write_aedat4, True, streams=False, extra="aedat"
     ),
+    "hdf5": EventFormat(
+        "HDF5 of DSEC, RVT and others", ".h5", is_hdf5, open_hdf5, write_hdf5, streams=False, extra="hdf5 for blosc"
+    ),
+    "npz": EventFormat("NumPy, an array a column", ".npz", is_npz, open_npz, write_npz, streams=False),
+    "npy": EventFormat("NumPy, structured or rows", ".npy", is_npy, open_npy, write_npy, streams=False),
+    "csv": EventFormat("Text, a line an event", ".csv", is_text, open_text, write_text, streams=False),
     # Last: nothing names this format, so whatever names itself goes first.
     "aer40": EventFormat("40-bit AER (N-MNIST)", ".bin", is_aer40, open_aer40, write_aer40),
 }

@@ -3,6 +3,7 @@
 What is expected is written out by hand from the format descriptions, never taken from a reader.
 """
 
+import io
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,7 @@ class DirtyFile:
 _DAT_TEXT = b"% Data file containing Event2D events\n% Version 2\n% Height 240\n% Width 304\n"
 _DAT = _DAT_TEXT + b"\x00\x08"
 _WRAP = 2**32
+_GEN1 = SensorSize(240, 304)
 
 
 def _dat(*events: Row) -> bytes:
@@ -136,21 +138,21 @@ _DAT_CASES = [
         {"backward_clamped": 3, "duplicates_kept": 2},
     ),
     DirtyFile(
-        "dat-no-header", _dat(_A, _B, _C), [_A, _B, _C], {"missing_header": 1}, sensor_size=SensorSize(240, 304)
+        "dat-no-header", _dat(_A, _B, _C), [_A, _B, _C], {"missing_header": 1}, sensor_size=_GEN1
     ),
     DirtyFile(
         "dat-no-header-and-trailing-bytes",
         _dat(_A, _B, _C) + b"\xff",
         [_A, _B, _C],
         {"missing_header": 1, "trailing_bytes": 1},
-        sensor_size=SensorSize(240, 304),
+        sensor_size=_GEN1,
     ),
     DirtyFile("dat-no-header-and-no-size", _dat(_A, _B, _C), error="unknown format at byte 0"),
     DirtyFile(
         "dat-no-size-in-the-header",
         b"% Data file containing CD events\n% Version 2\n\x0c\x08" + _dat(_A),
         [_A],
-        sensor_size=SensorSize(240, 304),
+        sensor_size=_GEN1,
     ),
     DirtyFile(
         "dat-no-size-anywhere",
@@ -386,4 +388,58 @@ _EVT3_CASES = [
     ),
 ]
 
-CASES = [*_DAT_CASES, *_EVT2_CASES, *_EVT3_CASES]
+
+# Text and NumPy files, which follow no standard.
+def _npy(values: list[tuple[float, ...]], fields: list[tuple[str, str]]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array(values, fields))
+    return file.getvalue()
+
+
+_FIELDS = [("x", "<i2"), ("y", "<i2"), ("polarity", "?"), ("timestamp", "<i8")]
+
+_COLUMN_CASES = [
+    DirtyFile("csv-clean", b"# 304x240\nt,x,y,p\n10,1,2,0\n20,300,4,1\n", [_A, _B], suffix=".csv"),
+    DirtyFile(
+        "csv-named-in-another-order", b"x;y;p;ts\n1;2;0;10\n300;4;1;20\n", [_A, _B], suffix=".csv", sensor_size=_GEN1
+    ),
+    DirtyFile("txt-in-seconds", b"304 240\n0.000010 1 2 0\n0.000020 300 4 1\n", [_A, _B], suffix=".txt"),
+    DirtyFile("txt-windows-lines-and-blank-ones", b"10\t1\t2\t0\r\n\r\n20\t300\t4\t1", [_A, _B], sensor_size=_GEN1),
+    DirtyFile("csv-signed-polarity", b"# 304x240\n10,1,2,-1\n20,300,4,1\n", [_A, _B]),
+    DirtyFile("csv-no-events", b"# 304x240\nt,x,y,p\n", []),
+    DirtyFile(
+        "csv-lines-that-are-no-events",
+        b"# 304x240\n10,1,2,0\nhello\n1,2\n20,300,4,nan\n20,300,4,1\n",
+        [_A, _B],
+        {"unknown_words": 3},
+    ),
+    DirtyFile("csv-polarity-beyond-one", b"# 304x240\n10,1,2,-7\n20,300,4,2\n", [_A, _B], {"polarity_repaired": 2}),
+    DirtyFile(
+        "csv-outside-the-sensor",
+        b"# 304x240\n10,1,2,0\n11,-1,0,0\n12,304,0,0\n13,0,99999,0\n",
+        [_A],
+        {"out_of_range_dropped": 3},
+    ),
+    DirtyFile(
+        "csv-time-before-zero-and-back",
+        b"# 304x240\n-5,1,2,0\n20,300,4,1\n10,1,2,0\n",
+        [(0, 1, 2, 0), _B, (20, 1, 2, 0)],
+        {"backward_clamped": 2},
+    ),
+    DirtyFile("csv-no-size-anywhere", b"t,x,y,p\n10,1,2,0\n", error="sensor size is not in the header"),
+    DirtyFile("csv-names-of-something-else", b"name,age\nAda,36\n", error="unknown format"),
+    DirtyFile("npy-clean", _npy([(1, 2, False, 10), (300, 4, True, 20)], _FIELDS), [_A, _B], sensor_size=_GEN1),
+    DirtyFile(
+        "npy-step-back-outside-and-repeat",
+        _npy([(300, 4, True, 20), (1, 2, False, 10), (-3, 0, True, 21), (1, 2, False, 20)], _FIELDS),
+        [_B, (20, 1, 2, 0), (20, 1, 2, 0)],
+        {"backward_clamped": 1, "out_of_range_dropped": 1, "duplicates_kept": 1},
+        sensor_size=_GEN1,
+    ),
+    DirtyFile(
+        "npy-cut", _npy([(1, 2, False, 10)], _FIELDS)[:-1], error="cut, 1 of its numbers are left", sensor_size=_GEN1
+    ),
+    DirtyFile("npy-of-labels", _npy([(1.0, 2.0)], [("x", "<f4"), ("w", "<f4")]), error="no events", sensor_size=_GEN1),
+]
+
+CASES = [*_DAT_CASES, *_EVT2_CASES, *_EVT3_CASES, *_COLUMN_CASES]

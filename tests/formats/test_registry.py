@@ -25,7 +25,7 @@ def test_detect_format_goes_by_content_not_by_name(tmp_path: Path) -> None:
     [
         (b"", "file is empty, at byte 0"),
         (b"#!AER-DAT3.1\r\n", "unknown format at byte 0, got b'#!AER-DAT3.1'"),
-        (b"\x89HDF\r\n\x1a\n", "unknown format at byte 0"),
+        (b"\x89HDF\r\n\x1a\n", "broken HDF5 ("),
         (b"Event Stream\x02\x00\x00", "header is cut, at byte 15"),
         (b"% format EVT5;height=720;width=1280\n% end\n", "unknown format at byte 0, got evt5"),
         (b"% evt 6.0\n% end\n", "unknown format at byte 0, got evt 6.0"),

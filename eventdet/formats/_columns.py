@@ -1,0 +1,128 @@
+"""Events that lie in columns of numbers: what the readers of NumPy, text and HDF5 files share.
+
+Such files follow no standard. Columns are found by their names; integers are microseconds, and a time with a fraction
+is in seconds; a polarity is on when it is positive, so that 0/1, -1/+1 and False/True all read. The numbers then go
+through the same decoder as the records of a camera: repaired and counted, or refused.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.events import Events
+from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
+
+from ._payload import Payload
+from .decoder import Decoder, Encoding, Kernel
+
+__all__ = ["ColumnPayload", "Columns", "column_encoding", "find_columns", "is_in_seconds", "pack_columns"]
+
+Columns: TypeAlias = Sequence[NDArray[Any]]
+"""Columns t, x, y, p of equal length and of any number dtype."""
+
+BLOCK_EVENTS = 1 << 18
+"""Events read at once: 32 bytes each on the way to the decoder, 8 MB."""
+
+_NAMES = {
+    "t": ("t", "ts", "timestamp", "timestamps", "time"),
+    "x": ("x", "xs"),
+    "y": ("y", "ys"),
+    "p": ("p", "ps", "pol", "polarity", "polarities", "on"),
+}
+
+_LARGEST = float(1 << 62)
+
+
+def _load_kernel() -> Kernel:
+    from ._column_kernels import decode_columns
+
+    return decode_columns
+
+
+def column_encoding(name: str, *, unit: str = "event") -> Encoding:
+    """Return the encoding of a format whose events are columns; `unit` is what a fault is located by."""
+    return Encoding(
+        name, np.dtype("<i8"), events_per_record=1, load_kernel=_load_kernel, unit=unit, unit_bytes=32,
+        unknown_fault="not four finite numbers",
+    )  # fmt: skip
+
+
+def find_columns(names: Iterable[str]) -> dict[str, str] | None:
+    """Return the name of each of t, x, y, p among `names`, None when one is missing.
+
+    Examples
+    --------
+    >>> find_columns(["X", "y", "polarity", "timestamp", "extra"])
+    {'t': 'timestamp', 'x': 'X', 'y': 'y', 'p': 'polarity'}
+    """
+    by_lower = {name.strip().lower(): name for name in names}
+    found = {key: next((by_lower[name] for name in known if name in by_lower), "") for key, known in _NAMES.items()}
+    return found if all(found.values()) else None
+
+
+def is_in_seconds(t: NDArray[Any]) -> bool:
+    """Return whether stamps are seconds: some of them have a fraction, which microseconds have not."""
+    if t.dtype.kind != "f":
+        return False
+    finite = t[np.isfinite(t)]
+    return bool(np.any(finite != np.rint(finite)))
+
+
+def pack_columns(columns: Columns, *, in_seconds: bool, offset_us: int = 0) -> NDArray[np.int64]:
+    """Return the numbers of events one event after the other, shape (4 n,), for the decoder.
+
+    An event with a number that is not finite gets the mark of a broken one.
+    """
+    from ._column_kernels import BROKEN
+
+    numbers = np.empty((len(columns[0]), 4), np.int64)
+    broken = np.zeros(len(numbers), np.bool_)
+    for place, column in enumerate(columns):
+        if column.dtype.kind == "f":
+            scale = 1e6 if place == 0 and in_seconds else 1.0
+            values = np.rint(column.astype(np.float64) * scale)
+            # Not "larger than": NaN is neither.
+            beyond = ~(np.abs(values) < _LARGEST)
+            broken |= beyond
+            numbers[:, place] = np.where(beyond, 0.0, values)
+        else:
+            numbers[:, place] = column.astype(np.int64)
+    numbers[:, 0] += offset_us
+    numbers[broken, 0] = BROKEN
+    return numbers.reshape(-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnPayload(Payload):
+    """Events of a container, read block by block."""
+
+    blocks: Callable[[], Iterator[NDArray[np.int64]]]
+    """Begin to read: yields numbers as `pack_columns` gives them, of some `BLOCK_EVENTS` events each."""
+
+    @property
+    def trailing_bytes(self) -> int:
+        """None: a container says how much it holds."""
+        return 0
+
+    def iter_events(
+        self,
+        report: ReadReport,
+        *,
+        num_events: int,
+        start: int = 0,
+        stop: int | None = None,
+        out: Events | None = None,
+        on_triggers: Callable[[Triggers], None] | None = None,
+    ) -> Iterator[Events]:
+        """Yield all events in batches of at most `num_events`; counts are added to `report`."""
+        decoder = Decoder(self.encoding, self.sensor_size, policy=self.policy, where=str(self.path), report=report)
+        for numbers in self.blocks():
+            yield from decoder.iter_events(numbers, num_events=num_events, out=out)
+
+    def read_into(self, report: ReadReport, *, start: int = 0, stop: int | None = None) -> Events:
+        """Return all events; counts are added to `report`."""
+        return Events.concatenate(self.iter_events(report, num_events=BLOCK_EVENTS))
