@@ -7,7 +7,8 @@ entry for every coordinate beyond the sensor; that costs no branch for scaling, 
 index leaves the tensor whatever the tables of a ``PixelMap`` say.
 
 Each tensor has two kernels: over the columns of ``Events``, and over DAT records (stamp, packed word), where decoding
-and counting are fused, so that a window of a memory-mapped file is read once and copied never.
+and counting are fused, so that a window of a memory-mapped file is read once and copied never. Their loops are alike
+and yet written out: one function for an event, that takes the bin in force and returns it, halves the speed.
 """
 
 from typing import TypeAlias
