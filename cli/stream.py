@@ -66,7 +66,8 @@ def command(
     format: Annotated[  # noqa: A002 - the option's name
         str | None,
         typer.Option(
-            help="What a live source carries: dat, evt2, evt3; udp: spif, faery13, faery8; default: what serve sends.",
+            help="What a live source carries: dat, evt2, evt21, evt3, evt4; udp: spif, faery13, faery8; "
+            "default: what serve sends.",
             show_default=False,
         ),
     ] = None,

@@ -27,7 +27,8 @@ __all__ = [
 
 MANIFEST = "manifest.jsonl"
 
-_SUFFIXES = {".dat", ".raw"}
+_SUFFIXES = {".aedat", ".aedat4", ".dat", ".es", ".raw"}
+"""Endings that only event files have: a folder may hold labels, tables and weights too."""
 
 _DEFAULT_REPRESENTATION = Representation("histogram", bins=5)
 """Of EMS-YOLO: five steps over the last 250 ms."""
@@ -159,7 +160,8 @@ def plan_conversion(source: Path, output: Path) -> list[ConversionJob]:
     Parameters
     ----------
     source : Path
-        An event file of any name, or a folder: then every ``.dat`` and ``.raw`` below it, hidden ones left out.
+        An event file of any name, or a folder: then every file below it that ends in one of
+        ``.aedat``, ``.aedat4``, ``.dat``, ``.es`` and ``.raw``, hidden ones left out.
     output : Path
         Where they go; not searched when it lies within `source`.
 
@@ -181,7 +183,8 @@ def plan_conversion(source: Path, output: Path) -> list[ConversionJob]:
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     visible = [path for path in files if not _is_hidden(path.relative_to(source)) and output not in path.parents]
     if not visible:
-        raise InputError(f"{source}: no recordings (*.dat, *.raw) in this folder")
+        endings = ", ".join(sorted(_SUFFIXES))
+        raise InputError(f"{source}: no recordings ({endings}) in this folder")
     jobs: dict[str, ConversionJob] = {}
     for path in visible:
         place = path.relative_to(source)

@@ -49,8 +49,8 @@ def convert(
     Parameters
     ----------
     source : str or Path
-        An event file of a readable format, or a folder that is searched for ``.dat`` and ``.raw`` files. Labels are
-        taken from the ``_bbox.npy`` beside a file.
+        An event file of a readable format, or a folder that is searched for files that end in ``.aedat``, ``.aedat4``,
+        ``.dat``, ``.es`` or ``.raw``. Labels are taken from the ``_bbox.npy`` beside a file.
     output : str or Path
         Folder to write, made when missing: ``manifest.jsonl`` and one Zarr group a recording, in the folders that
         `source` has.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from eventdet.errors import OptionError
-from eventdet.formats import DAT, EVT2, EVT3, Encoding, ReadPolicy
+from eventdet.formats import DAT, EVT2, EVT3, EVT4, EVT21, EVT21_SWAPPED, Encoding, ReadPolicy
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 from eventdet.wire import PACKET_FORMATS, Address, LinkReport, PacketFormat, parse_address, require_local
@@ -18,7 +18,15 @@ from .live import LiveSource
 __all__ = ["LIVE_SCHEMES", "LiveOptions", "open_live"]
 
 _PARAMETERS = ("format", "size", "timeout")
-_RAW_ENCODINGS = {encoding.name: encoding for encoding in (DAT, EVT2, EVT3)}
+_RAW_ENCODINGS = {
+    "dat": DAT,
+    "evt2": EVT2,
+    "evt21": EVT21,
+    # A stream is not looked into before it is read: which order a camera sends has to be said.
+    "evt21-swapped": EVT21_SWAPPED,
+    "evt3": EVT3,
+    "evt4": EVT4,
+}
 _TIMEOUT_S = 10.0
 
 _LONGEST_TIMEOUT_S = 1e9
