@@ -20,11 +20,11 @@ def test_what_faery_sends_is_received(name: str) -> None:
     array = np.empty(len(events), faery.EVENTS_DTYPE)
     for name_there, column in zip(("t", "x", "y", "on"), events, strict=True):
         array[name_there] = column
-    source = open_source(f"udp://127.0.0.1:0?format={name}&size=64x48&timeout=0.5")
+    stream = faery.events_stream_from_array(array, dimensions=(SIZE.width, SIZE.height))
+    source = open_source(f"udp://127.0.0.1:0?format={name}&size=64x48&timeout=2")
     assert isinstance(source, LiveSource)
     with source:
         port = int(source.name.rpartition(":")[2])
-        stream = faery.events_stream_from_array(array, dimensions=(SIZE.width, SIZE.height))
         stream.to_udp(("127.0.0.1", port), format=FORMATS[name])
         assert_same_windows(source.windows(10_000), cut(events, 10_000))
     assert source.report.faults == {}
