@@ -26,8 +26,8 @@ _MOST_GARBAGE = 1 << 20
 class LiveSource:
     """Events from a link, cut into windows as they come.
 
-    A window is handed out as soon as a later event or a heartbeat says that it is complete. What has been handed out
-    does not come again: a second iteration goes on where the first stopped.
+    A window is handed out as soon as a later event or a heartbeat says that it is complete. The source is closed with
+    the iteration over its windows: what has passed does not come again.
 
     Parameters
     ----------
