@@ -90,11 +90,14 @@ def _to_event_file(
     json: bool,
 ) -> int:
     from eventdet.filters import with_filters
-    from eventdet.formats import open_recording, output_format, transcode
+    from eventdet.formats import output_format, transcode
+    from eventdet.sources.stored import open_file_or_store
 
     # A wrong ending is told before the input is looked at.
     output_format(output, encoding=encoding)
-    recording = with_filters(open_recording(source, sensor_size=parse_sensor_size(sensor_size), policy=policy), filters)
+    recording = with_filters(
+        open_file_or_store(source, sensor_size=parse_sensor_size(sensor_size), policy=policy), filters
+    )
     print_transcoded(transcode(recording, output, encoding=encoding, from_zero=from_zero), quiet=quiet, json=json)
     return 0
 

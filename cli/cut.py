@@ -44,7 +44,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Write a part of a recording, in time, in space or both, as an event file."""
-    from eventdet.formats import Region, open_recording, output_format, transcode
+    from eventdet.formats import Region, output_format, transcode
+    from eventdet.sources.stored import open_file_or_store
     from eventdet.units import parse_duration_us
 
     output_format(output, encoding=encoding)
@@ -53,7 +54,7 @@ def command(
         None if text is None else parse_duration_us(text, name=name)
         for name, text in (("--start", start), ("--end", end))
     ]
-    recording = open_recording(
+    recording = open_file_or_store(
         file, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates)
     )
     # The first stamp of a stream format costs a pass through it.

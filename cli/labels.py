@@ -30,13 +30,13 @@ def check(
     json: Json = False,
 ) -> None:
     """Report boxes that cannot be true: out of frame, frozen, repeated, without events."""
-    from eventdet.formats import open_recording
     from eventdet.formats.label_health import check_labels
+    from eventdet.sources.stored import open_file_or_store
 
     size = parse_sensor_size(sensor_size)
     health = check_labels(
         boxes,
-        None if events is None else open_recording(events, sensor_size=size, policy=policy),
+        None if events is None else open_file_or_store(events, sensor_size=size, policy=policy),
         sensor_size=size,
         class_names=[name.strip() for name in classes.split(",")],
     )

@@ -44,11 +44,12 @@ def command(
     from eventdet.boxes import GEN1_CLASSES
     from eventdet.drawing import Style
     from eventdet.filters import with_filters
-    from eventdet.formats import open_recording, read_boxes
+    from eventdet.formats import read_boxes
     from eventdet.sinks import Clip, read_detections, visualize
+    from eventdet.sources.stored import open_file_or_store
     from eventdet.units import parse_duration_us
 
-    recording = open_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    recording = open_file_or_store(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
     recording = with_filters(recording, filters or ())
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
     header, detections = (None, None) if boxes is None else read_detections(boxes)

@@ -223,6 +223,16 @@ class StoredRecording:
         words = _read(self._array("events/word"), slice(read_from + int(low), read_from + int(high)))
         return unpack_words(offsets[low:high].astype(np.int64) + base_us, words)
 
+    def chunks(self, num_events: int = 1 << 18) -> Iterator[Events]:
+        """Yield all events in order, in batches that are never empty, of at most `num_events`; raises as `events`."""
+        if not self.has_events:
+            raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
+        base_us = int(self.attributes["t_base_us"])
+        for start in range(0, self.num_events, num_events):
+            rows = slice(start, start + num_events)
+            offsets, words = _read(self._array("events/t"), rows), _read(self._array("events/word"), rows)
+            yield unpack_words(offsets.astype(np.int64) + base_us, words)
+
     def frames(self, name: str | None = None) -> StoredFrames:
         """Return the stored tensors of one representation; without a name, the only one there is.
 

@@ -8,6 +8,7 @@ from ._windows import Window, WindowCutter, WindowGrid, cut_windows
 from .aedat2 import AEDAT2_DAVIS, AEDAT2_DVS128, read_aedat2
 from .aedat4 import AEDAT4, read_aedat4, write_aedat4
 from .aer40 import AER40, read_aer40, write_aer40
+from .columns import recording_of_batches
 from .dat import DAT, DAT1, read_dat, write_dat
 from .decoder import Decoder, Encoding
 from .es import ES, read_es, write_es
@@ -15,11 +16,14 @@ from .evt2 import EVT2, read_evt2, write_evt2
 from .evt3 import EVT3, read_evt3, write_evt3
 from .evt4 import EVT4, read_evt4
 from .evt21 import EVT21, EVT21_SWAPPED, read_evt21, write_evt21
+from .hdf5 import write_hdf5
 from .inspect import RecordingInfo, inspect_recording
+from .npy import write_npy, write_npz
 from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
 from .recording import DatRecording, Recording
 from .registry import FORMATS, EventFormat, detect_format, open_recording
+from .text import write_text
 from .transcode import Region, TranscodeSummary, output_format, transcode
 
 __all__ = [
@@ -67,6 +71,7 @@ __all__ = [
     "read_evt3",
     "read_evt4",
     "read_evt21",
+    "recording_of_batches",
     "transcode",
     "write_aedat4",
     "write_aer40",
@@ -76,4 +81,8 @@ __all__ = [
     "write_evt2",
     "write_evt3",
     "write_evt21",
+    "write_hdf5",
+    "write_npy",
+    "write_npz",
+    "write_text",
 ]

@@ -3,11 +3,12 @@
 from urllib.parse import parse_qsl, urlsplit
 
 from eventdet.errors import OptionError
-from eventdet.formats import ReadPolicy, open_recording
+from eventdet.formats import ReadPolicy
 from eventdet.geometry import SensorSize
 
 from ._open_live import LIVE_SCHEMES, LiveOptions, open_live
 from ._protocol import EventSource
+from .stored import open_file_or_store
 from .synthetic import SyntheticSource
 
 __all__ = ["open_source"]
@@ -29,8 +30,9 @@ def open_source(
     Parameters
     ----------
     target : str
-        Path of a recording, ``synthetic://?seed=1&seconds=5``, ``-`` for the standard input, or the address of a live
-        stream: ``tcp://host:port``, ``unix://path``, ``udp://host:port``, ``zmq://host:port``, ``camera://``.
+        Path of a recording or of a store, ``synthetic://?seed=1&seconds=5``, ``-`` for the standard input, or the
+        address of a live stream: ``tcp://host:port``, ``unix://path``, ``udp://host:port``, ``zmq://host:port``,
+        ``camera://``.
     sensor_size : SensorSize, optional
         Used where the file or stream does not name its size.
     policy : str or ReadPolicy
@@ -66,7 +68,7 @@ def open_source(
     if format is not None:
         raise OptionError(f"source {target!r}: format is for live streams, got {format!r}", hint="leave it out")
     if not separator:
-        return open_recording(target, sensor_size=sensor_size, policy=policy)
+        return open_file_or_store(target, sensor_size=sensor_size, policy=policy)
     if scheme != "synthetic":
         known = ", ".join(("synthetic", *LIVE_SCHEMES))
         raise OptionError(f"source {target!r}: unknown scheme {scheme!r}", hint=f"give a file, or one of {known}")

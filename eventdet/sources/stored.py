@@ -1,0 +1,42 @@
+"""Event files and stores behind one face: what a user gives where a recording is wanted."""
+
+from pathlib import Path
+
+from eventdet.formats import ReadPolicy, Recording, open_recording
+from eventdet.formats.columns import recording_of_batches
+from eventdet.geometry import SensorSize
+from eventdet.preprocessing import open_stored_recording
+
+__all__ = ["open_file_or_store"]
+
+
+def open_file_or_store(
+    path: str | Path, *, sensor_size: SensorSize | None = None, policy: str | ReadPolicy = "repair"
+) -> Recording:
+    """Return the recording in an event file, or in a Zarr store of ``eventdet convert``.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of any readable format, or the folder of a stored recording.
+    sensor_size : SensorSize, optional
+        Used where a file does not tell its own; a store does.
+    policy : str or ReadPolicy
+        What happens to dirty input.
+
+    Raises
+    ------
+    InputError
+        When there is nothing to read, or the store has no events.
+    """
+    if not Path(path).is_dir():
+        return open_recording(path, sensor_size=sensor_size, policy=policy)
+    stored = open_stored_recording(path)
+    return recording_of_batches(
+        stored.path,
+        stored.chunks,
+        stored.sensor_size,
+        format="store",
+        policy=policy,
+        fields={"synthetic": "yes"} if stored.synthetic else {},
+    )
