@@ -136,7 +136,8 @@ class Payload:
             on_triggers=on_triggers,
         )
         for records in self.spans(start, stop, num_records=num_events):
-            yield from decoder.iter_events(records, num_events=num_events, out=out)
+            yield from decoder.iter_events(records, num_events=num_events, out=out, is_last=False)
+        yield from decoder.iter_events(self.records[:0], num_events=num_events, out=out)
         if stop is None:
             decoder.finish()
 

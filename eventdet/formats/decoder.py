@@ -186,19 +186,17 @@ class Decoder:
         return consumed, written
 
     def iter_events(
-        self, records: NDArray[np.integer], *, num_events: int, out: Events | None = None
+        self, records: NDArray[np.integer], *, num_events: int, out: Events | None = None, is_last: bool = True
     ) -> Iterator[Events]:
-        """Yield the events of `records`, the last of the stream, in batches of about `num_events`.
+        """Yield the events of `records` in batches of about `num_events`.
 
         A batch is never empty, has columns of its own, and exceeds `num_events` by less than
         `Encoding.events_per_record`. With `out`, every batch is a view of these columns instead, as many events as
-        they hold, valid until the next one.
+        they hold, valid until the next one. Unless the records are the last ones, those that can be judged only by
+        what follows wait for the next call.
         """
-        return self._batches(records, num_events, out, is_last=True)
-
-    def _batches(
-        self, records: NDArray[np.integer], num_events: int, out: Events | None, *, is_last: bool
-    ) -> Iterator[Events]:
+        if self._rest:
+            records, self._rest = np.concatenate([self.encoding.records(self._rest), records]), b""
         self._state[_state.IS_LAST] = is_last
         capacity = num_events + self.encoding.events_per_record - 1
         start = 0
@@ -207,6 +205,7 @@ class Decoder:
             columns = Events.empty(min(capacity, most)) if out is None else out
             consumed, written = self.decode_into(records[start:], columns)
             if not consumed:
+                self._rest = records[start:].tobytes()
                 return
             start += consumed
             if written:
@@ -248,11 +247,10 @@ class Decoder:
         A cut record waits for the next call; so do, unless the data `is_whole`, the few records from one on whose
         stamp leaps ahead, until those that follow have shown whether it can be true.
         """
-        joined = self._rest + bytes(data) if self._rest else bytes(data)
+        joined, self._rest = self._rest + bytes(data) if self._rest else bytes(data), b""
         records = self.encoding.records(joined)
-        begin = self._offset
-        events = Events.concatenate(self._batches(records, _FEED_EVENTS, None, is_last=is_whole))
-        self._rest = joined[self._offset - begin :]
+        events = Events.concatenate(self.iter_events(records, num_events=_FEED_EVENTS, is_last=is_whole))
+        self._rest += joined[len(records) * self.encoding.record_dtype.itemsize :]
         return events
 
     def _without_duplicates(self, events: Events) -> int:
