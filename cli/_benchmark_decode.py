@@ -53,8 +53,9 @@ def benchmark_decode(num_events: int = 20_000_000, repeats: int = 5) -> list[Ben
         # Peers go by the ending.
         files = [Path(folder) / name for name in ("a.dat", "evt2.raw", "evt21.raw", "evt3.raw", "a.es")]
         dat, evt2, evt21, evt3, es = files
+        events = _stream(num_events)
         for write, path in zip(writers, files, strict=True):
-            write(path, _stream(num_events), GEN1)
+            write(path, events, GEN1)
 
         def iterate(path: Path) -> None:
             for _ in faery.events_stream_from_file(path):
