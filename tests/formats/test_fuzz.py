@@ -2,22 +2,27 @@
 
 import random
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from eventdet.errors import EventdetError
-from eventdet.formats import ReadPolicy, open_recording
-from eventdet.geometry import GEN1
+from eventdet.events import Events
+from eventdet.formats import ReadPolicy, open_recording, write_hdf5, write_npz
+from eventdet.geometry import GEN1, SensorSize
 
 from .dirty_binary import CASES
+from .reference import random_events
 
 _WARM_UP = 500
 """Inputs after which every kernel is compiled; what the compiler takes is not the readers'."""
 
 _PEAK_KB = 64 << 10
 """Far above what the small files of the corpus need, far below what a believed length in a header could ask for."""
+
+CONTAINERS: dict[str, Callable[[Path, Events, SensorSize], None]] = {"a.npz": write_npz, "a.h5": write_hdf5}
+"""Written when the test runs: their bytes are not for writing out by hand."""
 
 _POLICIES = [ReadPolicy(faults, duplicates) for faults in ("repair", "strict") for duplicates in ("ignore", "drop")]
 
@@ -81,6 +86,15 @@ def fuzz(folder: Path, *, num_inputs: int) -> None:
 
 def test_five_thousand_mutants_are_read_or_refused(tmp_path: Path) -> None:
     fuzz(tmp_path, num_inputs=5_000)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_mutants_of_a_container_are_read_or_refused(tmp_path: Path, name: str) -> None:
+    CONTAINERS[name](tmp_path / name, random_events(40), GEN1)
+    contents = mutants((tmp_path / name).read_bytes(), random.Random(11))
+    for number in range(200):
+        (tmp_path / name).write_bytes(next(contents))
+        read(tmp_path / name, _POLICIES[number % len(_POLICIES)])
 
 
 @pytest.mark.slow
