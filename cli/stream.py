@@ -7,6 +7,7 @@ import typer
 
 from ._options import (
     AllowRemote,
+    Duplicates,
     Duration,
     Filters,
     Fit,
@@ -14,6 +15,7 @@ from ._options import (
     Quiet,
     SensorSizeText,
     Start,
+    parse_policy,
     parse_sensor_size,
     parse_span_us,
 )
@@ -73,6 +75,7 @@ def command(
     ] = None,
     allow_remote: AllowRemote = False,
     policy: Policy = "repair",
+    duplicates: Duplicates = "ignore",
     filters: Filters = None,
     quiet: Quiet = False,
 ) -> None:
@@ -84,7 +87,11 @@ def command(
     from eventdet.units import parse_duration_us, parse_pace
 
     recording = open_source(
-        source, sensor_size=parse_sensor_size(sensor_size), policy=policy, format=format, allow_remote=allow_remote
+        source,
+        sensor_size=parse_sensor_size(sensor_size),
+        policy=parse_policy(policy, duplicates),
+        format=format,
+        allow_remote=allow_remote,
     )
     recording = filter_source(recording, filters or ())
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)

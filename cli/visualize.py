@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ._options import (
+    Duplicates,
     Duration,
     Filters,
     Policy,
@@ -13,6 +14,7 @@ from ._options import (
     RecordingPath,
     SensorSizeText,
     Start,
+    parse_policy,
     parse_sensor_size,
     parse_span_us,
 )
@@ -37,6 +39,7 @@ def command(
     duration: Duration = None,
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
+    duplicates: Duplicates = "ignore",
     filters: Filters = None,
     quiet: Quiet = False,
 ) -> None:
@@ -49,7 +52,9 @@ def command(
     from eventdet.sources.stored import open_file_or_store
     from eventdet.units import parse_duration_us
 
-    recording = open_file_or_store(file, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    recording = open_file_or_store(
+        file, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates)
+    )
     recording = with_filters(recording, filters or ())
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
     header, detections = (None, None) if boxes is None else read_detections(boxes)
