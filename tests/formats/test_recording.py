@@ -265,7 +265,7 @@ def test_reading_a_large_file_takes_little_memory(tmp_path: Path) -> None:
     # and compiling take is not the reader's.
     write_dat(tmp_path / "a.dat", EVENTS[:1], GEN1)
     script = (
-        "import os, sys\n"
+        "import os, resource, sys\n"
         "from eventdet.formats import open_recording\n"
         "def read():\n"
         "    num_events = sum(map(len, open_recording(sys.argv[1]).chunks()))\n"
