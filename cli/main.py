@@ -1,6 +1,5 @@
 """Entry point: one typer application, one module a command, and the one place where errors become exit codes."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -9,13 +8,13 @@ import typer
 from eventdet import __version__
 
 from . import benchmark, convert, cut, doctor, formats, info, labels, serve, simulate, stream, visualize
+from ._signals import EXIT_INTERRUPTED
 
 __all__ = ["app", "main", "run"]
 
 EXIT_OK = 0
 EXIT_RUNTIME = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 # typer carries its own copy of click under a private name; the base of its public BadParameter is the class of every
 # usage error in that copy and in a real click alike.
@@ -79,13 +78,9 @@ def run(arguments: Sequence[str]) -> int:
     except EventdetError as error:
         _complain(error.message, error.hint)
         return error.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        _complain("interrupted")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone, e.g. `eventdet info f | head`: nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+    # Typer answers Ctrl-C with 130 by itself, and a reader of standard output that has gone with a quiet exit code 1.
+    if code == EXIT_INTERRUPTED:
+        typer.echo("interrupted", err=True)
     return int(code or EXIT_OK)
 
 

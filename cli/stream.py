@@ -20,10 +20,11 @@ from ._options import (
     parse_span_us,
 )
 from ._progress import progress_bar
-from ._signals import terminated_like_interrupt
+from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 if TYPE_CHECKING:
-    from eventdet.sources import LiveSource
+    from eventdet.sinks import Outputs
+    from eventdet.sources import EventSource, LiveSource
     from eventdet.streaming import StreamSummary
 
 __all__ = ["command"]
@@ -78,9 +79,10 @@ def command(
     duplicates: Duplicates = "ignore",
     filters: Filters = None,
     quiet: Quiet = False,
-) -> None:
+) -> int:
     """Detect objects in a recording, window by window, and write them to any number of outputs."""
-    from eventdet.sinks import open_sink
+    from eventdet.errors import EventdetError
+    from eventdet.sinks import Outputs
     from eventdet.sources import LiveSource, open_source
     from eventdet.sources.filtered import filter_source
     from eventdet.streaming import Streamer, StreamOptions
@@ -109,32 +111,44 @@ def command(
         stop_us=stop_us,
     )
     streamer = Streamer.from_model(model, recording, options, dtype=dtype, threads=threads)
-    sinks = []
+    outputs = None
     try:
-        with ExitStack() as stack, terminated_like_interrupt():
+        with ExitStack() as stack:
+            interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
             if isinstance(recording, LiveSource):
                 stack.enter_context(recording)
-            sinks = [stack.enter_context(open_sink(target, header=streamer.header)) for target in output or []]
+            outputs = stack.enter_context(Outputs(output or [], header=streamer.header))
             advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))
             for result in streamer:
-                for sink in sinks:
-                    sink.write(result)
+                outputs.write(result)
+                if outputs.is_done:
+                    return 0
                 advance(streamer.recorded_s)
-    finally:
-        # Also after Ctrl-C, which is how most live streams end.
+            outputs.conclude(streamer.summary().totals)
+    except EventdetError:
         if not quiet and streamer.recorded_s:
-            typer.echo(format_summary(streamer.summary()), err=True)
-            if isinstance(recording, LiveSource):
-                typer.echo(_format_link(recording), err=True)
-            for sink in sinks:
-                typer.echo(f"wrote {sink.target}" + (f" ({sink.note})" if sink.note else ""), err=True)
+            _print_outcome(streamer.summary(), recording, outputs)
+        raise
+    if not quiet:
+        _print_outcome(streamer.summary(), recording, outputs)
+    return EXIT_INTERRUPTED if interrupted() else 0
+
+
+def _print_outcome(summary: "StreamSummary", source: "EventSource", outputs: "Outputs | None") -> None:
+    from eventdet.sources import LiveSource
+
+    typer.echo(format_summary(summary), err=True)
+    if isinstance(source, LiveSource):
+        typer.echo(_format_link(source), err=True)
+    for sink in outputs.sinks if outputs is not None else ():
+        typer.echo(f"wrote {sink.target}" + (f" ({sink.note})" if sink.note else ""), err=True)
 
 
 def _format_link(source: "LiveSource") -> str:
     """Return what was met on the way, in one line."""
-    faults = source.report.faults | source.events_report.repairs
-    listed = ", ".join(f"{name} {count:,}" for name, count in faults.items())
-    return f"link: {source.report.frames:,} frames, {listed or 'nothing lost'}; {source.report.ended or 'interrupted'}"
+    report = source.link_report
+    listed = ", ".join(f"{name} {count:,}" for name, count in report.faults.items())
+    return f"link: {report.frames:,} frames, {listed or 'nothing lost'}; {report.ended or 'interrupted'}"
 
 
 def format_summary(summary: "StreamSummary") -> str:
@@ -145,8 +159,10 @@ def format_summary(summary: "StreamSummary") -> str:
     ]
     if summary.events_cut:
         lines.append(f"{summary.events_cut:,} events fell outside the network's input")
+    lines.extend(f"repaired: {name} {count:,}" for name, count in summary.report.repairs.items())
     lines.extend(f"note: {note}" for note in summary.notes)
-    lines.append(f"{'latency ms':<12} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}")
+    if summary.latency_ms:
+        lines.append(f"{'latency ms':<12} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}")
     lines.extend(
         f"{stage:<12} {row.p50:8.2f} {row.p95:8.2f} {row.p99:8.2f} {row.max:8.2f}"
         for stage, row in summary.latency_ms.items()

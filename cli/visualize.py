@@ -19,6 +19,7 @@ from ._options import (
     parse_span_us,
 )
 from ._progress import progress_bar
+from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 __all__ = ["command"]
 
@@ -42,7 +43,7 @@ def command(
     duplicates: Duplicates = "ignore",
     filters: Filters = None,
     quiet: Quiet = False,
-) -> None:
+) -> int:
     """Draw a recording, with boxes if given, to a video or pictures."""
     from eventdet.boxes import GEN1_CLASSES
     from eventdet.drawing import Style
@@ -68,7 +69,7 @@ def command(
         class_names=GEN1_CLASSES if header is None else header.class_names,
         synthetic=recording.synthetic,
     )
-    with progress_bar("visualize", 1.0, unit="", quiet=quiet) as advance:
+    with stopped_by_signals() as interrupted, progress_bar("visualize", 1.0, unit="", quiet=quiet) as advance:
         summary = visualize(
             recording,
             output,
@@ -77,8 +78,12 @@ def command(
             clip=clip,
             style=Style(palette=palette, scale=scale),
             on_progress=advance,
+            should_stop=interrupted,
         )
     if not quiet:
         typer.echo(f"{summary.path}: {summary.num_frames} pictures")
+        for name, count in summary.repairs.items():
+            typer.echo(f"repaired: {name} {count:,}")
         if summary.note:
             typer.echo(f"note: {summary.note}")
+    return EXIT_INTERRUPTED if interrupted() else 0

@@ -6,6 +6,13 @@ from collections.abc import Callable
 
 __all__ = ["Pacer"]
 
+_LONGEST_NAP_S = 0.05
+"""A signal does not end a sleep; this is how long it may take to be noticed."""
+
+
+def _never() -> bool:
+    return False
+
 
 class Pacer:
     """Holds a replay back to a speed; never catches up by dropping.
@@ -18,6 +25,8 @@ class Pacer:
         Returns wall time in nanoseconds.
     sleep : callable
         Waits for the given seconds.
+    should_stop : callable
+        Returns whether to wait no longer; asked every 50 ms.
     """
 
     def __init__(
@@ -26,10 +35,12 @@ class Pacer:
         *,
         clock: Callable[[], int] = time.perf_counter_ns,
         sleep: Callable[[float], None] = time.sleep,
+        should_stop: Callable[[], bool] = _never,
     ) -> None:
         self._factor = factor
         self._clock = clock
         self._sleep = sleep
+        self._should_stop = should_stop
         self._origin: tuple[int, int] | None = None
 
     def wait_until(self, t_us: int, *, start_us: int) -> int:
@@ -55,7 +66,7 @@ class Pacer:
             self._origin = (now, start_us)
         origin_ns, origin_us = self._origin
         due = origin_ns + round((t_us - origin_us) * 1000 / self._factor)
-        while now < due:
-            self._sleep((due - now) / 1e9)
+        while now < due and not self._should_stop():
+            self._sleep(min(_LONGEST_NAP_S, (due - now) / 1e9))
             now = self._clock()
         return due

@@ -43,3 +43,10 @@ def test_coming_late_returns_when_the_data_was_due() -> None:
     sleeps = len(time.slept_s)
     assert pacer.wait_until(100_000, start_us=0) == 1_000_000 + 100_000_000
     assert len(time.slept_s) == sleeps
+
+
+def test_a_stop_ends_the_wait_within_a_nap() -> None:
+    time = FakeTime()
+    pacer = Pacer(1.0, clock=time.clock, sleep=time.sleep, should_stop=lambda: sum(time.slept_s) > 1.0)
+    pacer.wait_until(3_600_000_000, start_us=0)
+    assert sum(time.slept_s) <= 1.0 + 2 * 0.05

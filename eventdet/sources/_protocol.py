@@ -5,6 +5,7 @@ from typing import Protocol
 
 from eventdet.formats import Window
 from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
 
 __all__ = ["EventSource"]
 
@@ -27,6 +28,10 @@ class EventSource(Protocol):
     @property
     def sensor_size(self) -> SensorSize:
         """Rows and columns of the camera."""
+
+    @property
+    def report(self) -> ReadReport:
+        """Counts of what was read and repaired so far."""
 
     @property
     def t_first_us(self) -> int | None:

@@ -50,14 +50,15 @@ class LiveSource:
     def __init__(self, link: Link, reading: Reading, context: ReadingContext, *, timeout_s: float) -> None:
         self.name = context.where
         """The address."""
-        self.report = context.report
+        self.link_report = context.report
         """What was lost, cut and repeated on the way so far."""
-        self.events_report = context.events_report
+        self.report = context.events_report
         """What was read and repaired so far; late events are its ``backward_clamped``."""
         self._reading = reading
         self.completed_ns = time.perf_counter_ns()
         """`time.perf_counter_ns` when the bytes came that completed the latest window."""
         self._opened_ns = self.completed_ns
+        self._is_stopped = False
         self._receiver = Receiver(link, timeout_s=timeout_s, report=context.report)
         self._arrivals = iter(self._receiver)
         self._waiting: list[Batch] = []
@@ -87,8 +88,8 @@ class LiveSource:
         while self._reading.sensor_size is None:
             batches = self._next_batches()
             if batches is None:
-                raise self._no_header(self.report.ended)
-            if self.report.garbage_bytes > _MOST_GARBAGE:
+                raise self._no_header(self.link_report.ended)
+            if self.link_report.garbage_bytes > _MOST_GARBAGE:
                 raise self._no_header("something else comes")
             self._waiting += batches
         return filtered_size(self._filters, self._reading.sensor_size)
@@ -123,7 +124,7 @@ class LiveSource:
             for batch in self._batches():
                 events = batch.events if self._run is None else self._run(batch.events)
                 if cutter.num_held + len(events) > _MOST_HELD:
-                    self.report.overflow_events += len(events)
+                    self.link_report.overflow_events += len(events)
                     events = Events.empty()
                 yield from cutter.push(events, now_us=batch.now_us)
                 if cutter.is_finished:
@@ -131,6 +132,10 @@ class LiveSource:
             yield from cutter.finish()
         finally:
             self.close()
+
+    def stop(self) -> None:
+        """End the windows soon, also while one is waited for; a signal's handler may call it."""
+        self._is_stopped = True
 
     def close(self) -> None:
         """Let go of the link."""
@@ -147,7 +152,7 @@ class LiveSource:
         self.close()
 
     def _no_header(self, why: str) -> InputError:
-        skipped = f", {self.report.garbage_bytes} bytes were none" if self.report.garbage_bytes else ""
+        skipped = f", {self.link_report.garbage_bytes} bytes were none" if self.link_report.garbage_bytes else ""
         return InputError(
             f"{self.name}: no stream header{skipped}: {why}",
             hint="start eventdet serve there, or name what comes with --format and --sensor-size",
@@ -162,7 +167,7 @@ class LiveSource:
         if self._waiting and self._reading.sensor_size is not None:
             waiting, self._waiting = self._waiting, []
             return waiting
-        if self._reading.is_over:
+        if self._reading.is_over or self._is_stopped:
             return None
         arrival = next(self._arrivals, Arrival([], time.perf_counter_ns(), end="closed"))
         self.completed_ns = time.perf_counter_ns() if arrival is None else arrival.arrived_ns
@@ -173,12 +178,12 @@ class LiveSource:
         if arrival.error is not None:
             raise arrival.error
         if arrival.end:
-            self.report.ended = self.report.ended or arrival.end
+            self.link_report.ended = self.link_report.ended or arrival.end
             self._reading.cut()
             return None
         if arrival.is_cut:
             self._reading.cut()
         elif self._is_cut:
-            self.report.reconnects += 1
+            self.link_report.reconnects += 1
         self._is_cut = arrival.is_cut
         return [batch for message in arrival.messages for batch in self._reading.feed(message, arrived_us=elapsed_us)]

@@ -7,6 +7,7 @@ from eventdet.boxes import Boxes
 from eventdet.events import Events
 from eventdet.formats import Window, WindowGrid, cut_windows
 from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
 from eventdet.simulation import SimulatedRecording, simulate
 
 __all__ = ["SyntheticSource"]
@@ -32,6 +33,8 @@ class SyntheticSource:
         self.seed = seed
         self.duration_us = duration_us
         self._label_rate_hz = label_rate_hz
+        self.report = ReadReport()
+        """Events handed out so far; nothing is ever repaired."""
 
     @property
     def name(self) -> str:
@@ -72,4 +75,5 @@ class SyntheticSource:
     ) -> Iterator[Window]:
         """Yield windows in order, empty ones too."""
         grid = WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us)
+        self.report.num_events += len(self.events)
         return cut_windows([self.events], grid)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from eventdet import __version__
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError, check_option
+from eventdet.events import Events
 from eventdet.formats import Window
 from eventdet.geometry import fit_pixels
 from eventdet.models import StreamingDetector, boxes_from_logits, load_detector
@@ -126,6 +127,7 @@ class Streamer:
         self._stride_us = options.stride_us or self._window_us
         self._reset_steps = options.reset_steps or config.readout_steps
         self._tally = RunTally(begin_ns=0)
+        self._is_stopping = False
 
     @classmethod
     def from_model(
@@ -195,21 +197,23 @@ class Streamer:
         )
 
     def __iter__(self) -> Iterator[WindowResult]:
-        """Yield one result a window, empty windows too, in order."""
-        self._detector.reset()
+        """Yield one result a window, empty windows too, in order, until `stop`."""
         buffer = np.zeros((1, _POLARITIES, *self._detector.config.input_size), np.uint8)
-        pacer = Pacer(self._options.pace)
+        self._warm_up(buffer)
+        pacer = Pacer(self._options.pace, should_stop=self._should_stop)
         tally = self._tally = RunTally(begin_ns=time.perf_counter_ns())
         windows = self._source.windows(
             self._window_us, self._stride_us, start_us=self.start_us, stop_us=self._options.stop_us
         )
-        while True:
+        while not self._should_stop():
             asked = time.perf_counter_ns()
             window = next(windows, None)
             if window is None:
                 return
             read = time.perf_counter_ns()
             available = pacer.wait_until(window.t1_us, start_us=window.t0_us)
+            if self._should_stop():
+                return
             if np.isinf(self._options.pace):
                 # To read is then part of being late, but for a live source, which is mostly waited for.
                 available = self._source.completed_ns if isinstance(self._source, LiveSource) else asked
@@ -217,6 +221,23 @@ class Streamer:
             cut = self._pixels.count_cut(window.events.x, window.events.y)
             tally.add(result, events_cut=cut, now_ns=time.perf_counter_ns())
             yield result
+
+    def stop(self) -> None:
+        """End the iteration before its next window, and any later one; soon also while a window is waited for.
+
+        A signal's handler or another thread may call it.
+        """
+        self._is_stopping = True
+        if isinstance(self._source, LiveSource):
+            self._source.stop()
+
+    def _should_stop(self) -> bool:
+        return self._is_stopping
+
+    def _warm_up(self, buffer: NDArray[np.uint8]) -> None:
+        """Run an empty window through, so that no latency holds what is compiled and allocated on first use."""
+        self._detect(Window(0, 0, self._window_us, Events.empty()), buffer, read_ns=0, available_ns=0)
+        self._detector.reset()
 
     def _detect(self, window: Window, buffer: NDArray[np.uint8], *, read_ns: int, available_ns: int) -> WindowResult:
         reset = self._options.state == "reset" and window.seq % self._reset_steps == 0
@@ -262,11 +283,13 @@ class Streamer:
 
     def summary(self) -> StreamSummary:
         """Return what the latest iteration did, up to the last result it handed out."""
-        return self._tally.summary(self._notes())
+        return self._tally.summary(self._source.report, self._notes())
 
     def _notes(self) -> tuple[str, ...]:
         trained_us = self._detector.config.window_us
         notes = []
+        if self._tally.begin_ns and not self._tally.num_windows and not self._is_stopping:
+            notes.append("there was no window in that span")
         if self._window_us != trained_us:
             notes.append(
                 f"windows are {format_duration(self._window_us)}, the weights were trained on "

@@ -1,8 +1,9 @@
 """What a run did: counted while it runs, summed up when asked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from eventdet.sinks import WindowResult
+from eventdet.report import ReadReport
+from eventdet.sinks import StreamTotals, WindowResult
 
 from .latency import LatencyLog, LatencySummary
 
@@ -31,6 +32,9 @@ class StreamSummary:
     wall_s: float
     """Wall time from the start to the last result, seconds."""
 
+    report: ReadReport
+    """What the source had read and repaired by then."""
+
     notes: tuple[str, ...]
     """What the user should know about this run."""
 
@@ -39,8 +43,20 @@ class StreamSummary:
 
     @property
     def speed(self) -> float:
-        """Recorded seconds per wall second."""
-        return self.recorded_s / self.wall_s if self.wall_s > 0 else float("inf")
+        """Recorded seconds per wall second; 0 without a window."""
+        return self.recorded_s / self.wall_s if self.wall_s > 0 else 0.0
+
+    @property
+    def totals(self) -> StreamTotals:
+        """What outputs say at their end."""
+        return StreamTotals(
+            num_windows=self.num_windows,
+            num_events=self.num_events,
+            num_boxes=self.num_boxes,
+            recorded_s=self.recorded_s,
+            wall_s=self.wall_s,
+            repairs=self.report.repairs,
+        )
 
 
 @dataclass(slots=True)
@@ -76,8 +92,8 @@ class RunTally:
         """Recorded time covered so far, seconds."""
         return (self.stop_us - self.start_us) / 1e6
 
-    def summary(self, notes: tuple[str, ...]) -> StreamSummary:
-        """Return the counts so far."""
+    def summary(self, report: ReadReport, notes: tuple[str, ...]) -> StreamSummary:
+        """Return the counts so far, with those of the source."""
         return StreamSummary(
             num_windows=self.num_windows,
             num_events=self.num_events,
@@ -85,6 +101,7 @@ class RunTally:
             events_cut=self.events_cut,
             recorded_s=self.recorded_s,
             wall_s=(self.end_ns - self.begin_ns) / 1e9 if self.num_windows else 0.0,
+            report=replace(report),
             notes=notes,
             latency_ms=self.latency.summary(),
         )

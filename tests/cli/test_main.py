@@ -1,9 +1,12 @@
 """Exit codes and messages: one line, a hint, never a traceback."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,35 +137,146 @@ def test_stream_to_stdout_is_json_lines_only(small_dat: Path) -> None:
     )  # fmt: skip
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert records[0]["type"] == "header"
-    assert [record["t_us"] for record in records[1:]] == [50_000, 100_000, 150_000, 200_000]
-    assert all(set(box) == {"xywh", "score", "class_id", "name", "track_id"} for r in records[1:] for box in r["boxes"])
+    assert [record["t_us"] for record in records[1:-1]] == [50_000, 100_000, 150_000, 200_000]
+    keys = {"xywh", "score", "class_id", "name", "track_id"}
+    assert all(set(box) == keys for record in records[1:-1] for box in record["boxes"])
+    assert (records[-1]["type"], records[-1]["n_windows"], records[-1]["n_events"]) == ("summary", 4, 5000)
+
+
+def _shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
 
 
 def test_a_closed_pipe_is_quiet(small_dat: Path) -> None:
-    command = f"{sys.executable} -m eventdet.cli stream {small_dat} -o - --window 1ms | head -n 1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["type"] == "header"
-    assert "Traceback" not in done.stderr
+    stream = f"{sys.executable} -m eventdet.cli stream {small_dat} -o - --window 1ms"
+    done = _shell(f'{stream} | head -n 1; echo "${{PIPESTATUS[0]}}"')
+    header, status = done.stdout.splitlines()
+    assert json.loads(header)["type"] == "header"
+    assert (status, done.stderr) == ("0", "")
 
 
-def test_interrupt_is_exit_code_130_and_leaves_whole_lines(tmp_path: Path) -> None:
-    output = tmp_path / "out.jsonl"
-    arguments = ["stream", "synthetic://?seconds=0.5", "-o", str(output)]
-    script = (
-        "import signal, sys\nfrom eventdet.cli.main import run\nfrom eventdet.streaming import Streamer\n"
-        "iterate = Streamer.__iter__\n"
-        "def stopped(self):\n"
-        "    for result in iterate(self):\n"
-        "        yield result\n"
-        "        if result.seq == 2:\n"
-        "            signal.raise_signal(signal.SIGTERM)\n"
-        "Streamer.__iter__ = stopped\n"
-        f"sys.exit(run({arguments!r}))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == 130, done.stderr
+def test_a_closed_pipe_does_not_stop_the_other_outputs(small_dat: Path, tmp_path: Path) -> None:
+    stream = f"{sys.executable} -m eventdet.cli stream {small_dat} -o - -o {tmp_path}/a.jsonl --window 1ms"
+    done = _shell(f'{stream} | head -n 2; echo "${{PIPESTATUS[0]}}"')
+    assert done.stdout.splitlines()[-1] == "0", done.stderr
+    records = _records(tmp_path / "a.jsonl")
+    assert [record["seq"] for record in records[1:-1]] == list(range(200))
     assert "Traceback" not in done.stderr
-    text = output.read_text()
-    assert text.endswith("\n")
-    records = [json.loads(line) for line in text.splitlines()]
-    assert [record["seq"] for record in records[1:]] == [0, 1, 2]
+    assert "wrote - (its reader left before the end)" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("name", ["full.mp4", "-"])
+def test_a_full_disk_is_exit_code_1_with_one_line(small_dat: Path, tmp_path: Path, name: str) -> None:
+    target = name
+    if name != "-":
+        target = str(tmp_path / name)
+        Path(target).symlink_to("/dev/full")
+    stream = f"{sys.executable} -m eventdet.cli stream {small_dat} -q -o {target} -o {tmp_path}/a.npy --window 1ms"
+    done = _shell(f"{stream} > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr == f"error: output {target} cannot be written: No space left on device\n"
+
+
+def test_a_wrong_output_leaves_earlier_ones(
+    small_dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = [tmp_path / name for name in ("a.mp4", "a.jsonl", "a.npy")]
+    for path in old:
+        path.write_bytes(b"old")
+    outputs = [part for path in (*old, tmp_path / "a.csv") for part in ("-o", str(path))]
+    assert run(["stream", str(small_dat), *outputs]) == 2
+    assert "a.csv" in _errors(capsys)[0]
+    assert [path.read_bytes() for path in old] == [b"old"] * 3
+
+
+def test_stream_and_visualize_tell_what_was_repaired(
+    small_dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with small_dat.open("ab") as file:
+        file.write(b"abc")
+    assert run(["stream", str(small_dat), "-o", str(tmp_path / "a.jsonl")]) == 0
+    assert "repaired: trailing_bytes 3" in _errors(capsys)
+    assert _records(tmp_path / "a.jsonl")[-1]["repairs"] == {"trailing_bytes": 3}
+    assert run(["visualize", str(small_dat), "-o", str(tmp_path / "a.png")]) == 0
+    assert "repaired: trailing_bytes 3" in capsys.readouterr().out.splitlines()
+
+
+def test_a_span_without_windows_is_a_note(small_dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stream", str(small_dat), "-o", str(tmp_path / "a.mp4"), "--start", "99s"]) == 0
+    shown = capsys.readouterr().err
+    assert "note: there was no window in that span" in shown
+    assert "inf" not in shown
+    for name in ("a.mp4", "a.png"):
+        assert run(["visualize", str(small_dat), "-o", str(tmp_path / name), "--start", "99s"]) == 0
+        assert "note: there was no picture to write, so no file was written" in capsys.readouterr().out
+        assert not (tmp_path / name).exists()
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """Return the records of the whole lines that a file has so far."""
+    lines = path.read_bytes().rpartition(b"\n")[0].splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_stream_with_every_output_whole(tmp_path: Path, number: signal.Signals, times: int) -> None:
+    av = pytest.importorskip("av", reason="the extra video is not installed")
+    names = ["a.mp4", "a.jsonl", "a.npy", "a.gif"]
+    # Paced slowly, so that it cannot end by itself; most of the time it waits for a window.
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "eventdet.cli", "stream", "synthetic://?seconds=2",
+            "--pace", "0.5x", "--conf", "0.05", *(part for name in names for part in ("-o", str(tmp_path / name))),
+        ],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while len(_records(tmp_path / "a.jsonl")) < 4:
+        assert process.poll() is None, process.stderr
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for _ in range(times):
+        process.send_signal(number)
+    _, shown = process.communicate(timeout=120)
+    assert process.returncode == 130, shown
+    assert shown.endswith("interrupted\n")
+    assert "Traceback" not in shown
+    assert all(f"wrote {tmp_path / name}" in shown for name in names)
+    _, *windows, summary = _records(tmp_path / "a.jsonl")
+    assert [record["seq"] for record in windows] == list(range(len(windows)))
+    assert f"{len(windows)} windows, " in shown
+    assert summary["n_windows"] == len(windows) >= 3
+    for name in ("a.mp4", "a.gif"):
+        with av.open(str(tmp_path / name)) as container:
+            assert sum(1 for _ in container.decode(video=0)) == len(windows)
+    assert len(np.load(tmp_path / "a.npy")) == summary["n_boxes"] == sum(len(record["boxes"]) for record in windows)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_drawing_with_a_whole_video(tmp_path: Path, number: signal.Signals) -> None:
+    av = pytest.importorskip("av", reason="the extra video is not installed")
+    source = tmp_path / "long_td.dat"
+    t = np.arange(0, 100_000_000, 10_000)
+    write_dat(source, Events.from_columns(t=t, x=t // 10_000 % 304, y=t // 10_000 % 240, p=t % 2), GEN1)
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "eventdet.cli", "visualize", str(source),
+            "-o", str(tmp_path / "a.mp4"), "--fps", "1000",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not any(path.stat().st_size for path in tmp_path.glob(".a.*.part.mp4")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(number)
+    process.send_signal(number)
+    out, shown = process.communicate(timeout=120)
+    assert (process.returncode, shown) == (130, "interrupted\n")
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        num_frames = sum(1 for _ in container.decode(video=0))
+    assert out == f"{tmp_path / 'a.mp4'}: {num_frames} pictures\n"

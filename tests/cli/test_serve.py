@@ -48,7 +48,7 @@ def test_windows_from_another_process_are_those_of_the_file(to: str, path: Path,
         assert server.wait(WAIT_S) == 0
         assert server.stderr is not None
         assert server.stderr.read().startswith("50,000 events in ")
-    assert source.report.faults == {}
+    assert source.link_report.faults == {}
 
 
 def live(address: str) -> LiveSource:
@@ -70,9 +70,10 @@ def test_detections_of_a_pipe_are_those_of_the_file(path: Path, tmp_path: Path) 
         [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
         for name in ("live.jsonl", "file.jsonl")
     )
-    assert len(live_records) == len(file_records) == 7
-    for one, other in zip(live_records[1:], file_records[1:], strict=True):
+    assert len(live_records) == len(file_records) == 8
+    for one, other in zip(live_records[1:-1], file_records[1:-1], strict=True):
         assert {**one, "latency_ms": None} == {**other, "latency_ms": None}
+    assert {**live_records[-1], "wall_s": None} == {**file_records[-1], "wall_s": None}
 
 
 def test_a_server_killed_in_the_middle_ends_the_stream_after_the_timeout(path: Path) -> None:
@@ -84,7 +85,7 @@ def test_a_server_killed_in_the_middle_ends_the_stream_after_the_timeout(path: P
         first = next(windows)
         server.kill()
         rest = list(windows)
-    assert "for 3 s" in source.report.ended
+    assert "for 3 s" in source.link_report.ended
     expected = list(open_recording(path).windows(1000))
     found = np.concatenate([window.events.t for window in (first, *rest)])
     np.testing.assert_array_equal(found, np.concatenate([window.events.t for window in expected])[: len(found)])

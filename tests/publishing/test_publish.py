@@ -59,8 +59,8 @@ def test_windows_from_a_network_are_those_of_the_file(
     with live(publisher.address) as source:
         assert_same_windows(receive(publisher, recording, source), cut(events, 7_000))
     assert source.synthetic
-    assert source.report.faults == {}
-    assert source.report.frames == publisher.report.messages
+    assert source.link_report.faults == {}
+    assert source.link_report.frames == publisher.report.messages
     assert publisher.report.num_events == len(events)
 
 
@@ -90,7 +90,7 @@ def test_windows_from_datagrams_are_those_of_the_file_when_none_is_lost(name: st
     with live(f"udp://127.0.0.1:0?timeout=2{layout}") as source:
         publisher = open_publisher(source.name, recording, PublishOptions(format=name))
         assert_same_windows(receive(publisher, recording, source), cut(events, 7_000))
-    assert source.report.faults == {}
+    assert source.link_report.faults == {}
 
 
 def test_several_receivers_get_all_of_it(recording: Recording, events: Events) -> None:
@@ -119,8 +119,8 @@ def test_a_receiver_that_is_too_slow_loses_frames_that_both_ends_count(tmp_path:
         windows = list(source.windows(10_000))
         sender.join(WAIT_S)
         publisher.close()
-    assert source.report.faults == {"lost_frames": publisher.report.dropped_messages}
-    assert source.report.frames + source.report.lost_frames == publisher.report.messages
+    assert source.link_report.faults == {"lost_frames": publisher.report.dropped_messages}
+    assert source.link_report.frames + source.link_report.lost_frames == publisher.report.messages
     assert 0 < sum(len(window.events) for window in windows) < len(events)
 
 
@@ -177,7 +177,7 @@ def test_an_interrupted_publication_says_no_end(recording: Recording) -> None:
     publisher.wait()
     publisher.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert list(source.windows(1000)) == []
-    assert "for 1 s" in source.report.ended
+    assert "for 1 s" in source.link_report.ended
 
 
 def test_a_socket_that_a_killed_server_left_is_taken_over(recording: Recording, tmp_path: Path) -> None:

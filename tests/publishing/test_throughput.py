@@ -44,4 +44,4 @@ def test_a_minute_of_20_million_events_a_second_loses_none() -> None:
         windows = [(window.t0_us, len(window.events)) for window in source.windows(50_000)]
     assert sender.returncode == 0
     assert windows == [(50_000 * k, 5 * BATCH_EVENTS) for k in range(BATCHES // 5)]
-    assert source.report.faults == {}
+    assert source.link_report.faults == {}

@@ -86,9 +86,9 @@ def test_windows_of_a_camera_are_those_of_the_words_it_sent(
         assert source.sensor_size == SIZE
         assert_same_windows(source.windows(10_000), cut(read_evt3(tmp_path / "a.raw")[0], 10_000))
     assert (source.format, source.synthetic) == ("evt3", False)
-    assert source.report.frames == len(packets) - 1
+    assert source.link_report.frames == len(packets) - 1
     # As the driver says it.
-    assert source.report.faults == {"dropped_messages": 3}
+    assert source.link_report.faults == {"dropped_messages": 3}
     assert not driver.is_open
 
 

@@ -62,8 +62,8 @@ def test_a_sender_killed_in_a_frame_costs_that_frame_and_the_stream_goes_on() ->
         windows = list(source.windows(10_000))
     kept = Events.concatenate([parts[0], parts[2]])
     assert_same_windows(windows, cut(kept, 10_000))
-    assert source.report.faults == {"lost_frames": 1, "cut_frames": 1, "garbage_bytes": 1000, "reconnects": 1}
-    assert source.report.ended == "the stream ended"
+    assert source.link_report.faults == {"lost_frames": 1, "cut_frames": 1, "garbage_bytes": 1000, "reconnects": 1}
+    assert source.link_report.ended == "the stream ended"
 
 
 def test_garbage_and_claims_between_frames_are_skipped_and_counted() -> None:
@@ -74,7 +74,7 @@ def test_garbage_and_claims_between_frames_are_skipped_and_counted() -> None:
     with tcp_sender(data) as address, open_live(address) as source:
         assert_same_windows(source.windows(10_000), cut(events, 10_000))
     # The claim was changed after its checksum was made.
-    assert source.report.faults == {"bad_frames": 1, "garbage_bytes": 7 + 36}
+    assert source.link_report.faults == {"bad_frames": 1, "garbage_bytes": 7 + 36}
 
 
 def test_frames_that_come_again_or_late_are_dropped_and_counted() -> None:
@@ -84,7 +84,7 @@ def test_frames_that_come_again_or_late_are_dropped_and_counted() -> None:
     with tcp_sender(data) as address, open_live(address) as source:
         windows = list(source.windows(200_000))
     assert [len(window.events) for window in windows] == [200]
-    assert source.report.faults == {"lost_frames": 1, "repeated_frames": 2}
+    assert source.link_report.faults == {"lost_frames": 1, "repeated_frames": 2}
 
 
 def test_an_event_before_a_heartbeat_is_late_and_counted() -> None:
@@ -93,7 +93,7 @@ def test_an_event_before_a_heartbeat_is_late_and_counted() -> None:
     with tcp_sender(data) as address, open_live(address) as source:
         (window,) = source.windows(10)
     assert window.events.t.tolist() == [100]
-    assert source.events_report.repairs == {"backward_clamped": 1}
+    assert source.report.repairs == {"backward_clamped": 1}
 
 
 def test_stamps_are_carried_over_the_wrap_of_32_bits_also_when_joining_after_it() -> None:
@@ -109,7 +109,7 @@ def test_another_stream_at_the_same_address_ends_this_one() -> None:
     other = encode_header(WireHeader(SIZE, stream_id=2))
     with tcp_sender(HEADER + frame(0, events), other + frame(0, events)) as address, open_live(address) as source:
         assert_same_windows(source.windows(10_000), cut(events, 10_000))
-    assert source.report.ended == "another stream began"
+    assert source.link_report.ended == "another stream began"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_silence_ends_a_stream_after_the_timeout_and_gives_the_windows_so_far() 
     events = random_events(num_events=100)
     with tcp_sender(HEADER + frame(0, events)) as address, open_live(f"{address}?timeout=1") as source:
         assert_same_windows(source.windows(10_000), cut(events, 10_000))
-    assert "for 1 s" in source.report.ended
+    assert "for 1 s" in source.link_report.ended
 
 
 def test_strict_policy_raises_at_the_first_repair() -> None:
@@ -178,7 +178,7 @@ def test_a_sender_whose_clock_stands_still_cannot_fill_the_memory(monkeypatch: p
     data = HEADER + b"".join(frame(seq, same) for seq in range(4)) + end(4, 7)
     with tcp_sender(data) as address, open_live(address) as source:
         assert [len(window.events) for window in source.windows(10)] == [200]
-    assert source.report.faults == {"overflow_events": 200}
+    assert source.link_report.faults == {"overflow_events": 200}
 
 
 def test_closing_early_lets_go_of_the_thread() -> None:
@@ -198,7 +198,7 @@ def test_datagrams_of_our_framing_are_counted_when_lost() -> None:
         send_datagrams(source.name, [*kept, HEADER + end(10), HEADER + end(11)])
         windows = list(source.windows(10_000))
     assert_same_windows(windows, cut(Events.concatenate([events[:300], events[500:]]), 10_000))
-    assert source.report.faults == {"lost_frames": 2}
+    assert source.link_report.faults == {"lost_frames": 2}
 
 
 @pytest.mark.parametrize("name", PACKET_FORMATS)
@@ -210,8 +210,8 @@ def test_datagrams_of_other_tools_give_their_events(name: str) -> None:
     with open_live(f"udp://127.0.0.1:0?format={name}&size=64x48&timeout=1") as source:
         send_datagrams(source.name, [*datagrams, b"odd"])
         assert_same_windows(source.windows(10_000), cut(events, 10_000))
-    assert source.report.frames == len(datagrams) + 1
-    assert source.report.faults == {"garbage_bytes": 3}
+    assert source.link_report.frames == len(datagrams) + 1
+    assert source.link_report.faults == {"garbage_bytes": 3}
 
 
 def test_windows_of_events_without_stamps_come_while_nothing_arrives() -> None:

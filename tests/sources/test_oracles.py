@@ -27,4 +27,4 @@ def test_what_faery_sends_is_received(name: str) -> None:
         port = int(source.name.rpartition(":")[2])
         stream.to_udp(("127.0.0.1", port), format=FORMATS[name])
         assert_same_windows(source.windows(10_000), cut(events, 10_000))
-    assert source.report.faults == {}
+    assert source.link_report.faults == {}

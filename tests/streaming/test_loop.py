@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from eventdet.events import Events
 from eventdet.formats import Window, WindowGrid, cut_windows, open_recording, write_dat
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.models import StreamingDetector, build_detector
+from eventdet.report import ReadReport
 from eventdet.streaming import Streamer, StreamOptions
 
 SMALL = SensorSize(64, 96)
@@ -28,6 +30,7 @@ class MemorySource:
         self.sensor_size = sensor_size
         self.t_first_us = int(events.t[0])
         self.t_last_us = int(events.t[-1])
+        self.report = ReadReport(num_events=len(events), trailing_bytes=3)
 
     def windows(
         self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
@@ -44,6 +47,7 @@ class EndlessSource(MemorySource):
     def __init__(self, events: Events, sensor_size: SensorSize) -> None:
         self.events = events
         self.sensor_size = sensor_size
+        self.report = ReadReport(num_events=len(events))
 
 
 def _events(sensor: SensorSize, *, duration_us: int = 400_000, silence: tuple[int, int] = (0, 0)) -> Events:
@@ -141,6 +145,74 @@ def test_a_source_of_unknown_extent_gives_the_results_of_a_known_one(detector: S
     assert [result.t0_us for result in results] == [result.t0_us for result in expected]
     assert all(_same(a.boxes, b.boxes) for a, b in zip(results, expected, strict=True))
     assert unknown.recorded_s == known.recorded_s == unknown.summary().recorded_s
+
+
+def test_the_summary_tells_what_the_source_repaired(detector: StreamingDetector) -> None:
+    source = MemorySource(_events(SMALL), SMALL)
+    streamer = Streamer(source, detector, _options())
+    list(streamer)
+    summary = streamer.summary()
+    source.report.trailing_bytes += 1
+    assert summary.report == ReadReport(num_events=len(source.events), trailing_bytes=3)
+    assert summary.totals.repairs == {"trailing_bytes": 3}
+    assert (summary.totals.num_windows, summary.totals.num_events) == (8, len(source.events))
+
+
+def test_a_span_without_windows_is_noted(detector: StreamingDetector) -> None:
+    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options(start_us=99_000_000))
+    assert list(streamer) == []
+    assert streamer.summary().notes[0] == "there was no window in that span"
+    assert streamer.summary().speed == 0.0
+
+
+def test_a_stop_ends_the_iteration_before_the_next_window(detector: StreamingDetector) -> None:
+    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options())
+    seen = []
+    for result in streamer:
+        seen.append(result.seq)
+        if result.seq == 2:
+            streamer.stop()
+    assert seen == [0, 1, 2]
+    assert streamer.summary().num_windows == 3
+
+
+def test_a_stop_ends_the_wait_for_a_paced_window(detector: StreamingDetector) -> None:
+    # At this pace the first window would be due in 50,000 s.
+    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options(pace=1e-6))
+    timer = threading.Timer(0.1, streamer.stop)
+    timer.start()
+    assert list(streamer) == []
+    timer.join()
+
+
+def test_everything_has_run_once_before_the_first_window_is_read(
+    detector: StreamingDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+
+    class LoggingSource(MemorySource):
+        def windows(
+            self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
+        ) -> Iterator[Window]:
+            log.append("read")
+            return super().windows(length_us, stride_us, start_us, stop_us)
+
+    step, reset = detector.step, detector.reset
+
+    def logged_step(counts: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        log.append(f"step {bool(counts.any())}")
+        return step(counts)
+
+    def logged_reset() -> None:
+        log.append("reset")
+        reset()
+
+    monkeypatch.setattr(detector, "step", logged_step)
+    monkeypatch.setattr(detector, "reset", logged_reset)
+    streamer = Streamer(LoggingSource(_events(SMALL), SMALL), detector, _options(stop_us=50_000))
+    list(streamer)
+    assert log == ["step False", "reset", "read", "step True"]
+    assert streamer.summary().num_windows == 1
 
 
 def test_closing_early_stops_without_reading_on(detector: StreamingDetector) -> None:
