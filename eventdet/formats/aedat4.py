@@ -1,7 +1,7 @@
 """AEDAT4, the recordings of iniVation's DV: packed packets of events among those of other streams.
 
 Read and written here and not through a library, since both that exist for Python failed on damaged files when tried:
-dv-processing 2.0.4 hung on two of 25, aedat 2.3.0 panicked on five, and dv-processing takes events one by one. Stamps
+dv-processing 2.0.4 hung on two of 25, aedat 2.3.0 panicked on four, and dv-processing takes events one by one. Stamps
 are Unix time in microseconds. Of several event streams, as a stereo camera writes them, the first is read.
 """
 
