@@ -14,7 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_ELSEWHERE = {
     "scripts/test": "is what runs this test",
     "scripts/test --all": "is what runs this test, with the slow ones",
-    "scripts/train_zoo --minutes 60": "an hour; tests/models trains in small",
+    "scripts/train_zoo --evaluate": "minutes; test_bundled_weights_score_what_the_docs_say, one of the slow tests",
     'pip install -c constraints.txt ".[video]"': "tests/test_packaging.py builds and installs the wheel",
 }
 """Commands that are shown and not run here, with who runs them."""
