@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from eventdet.benchmarks import BenchmarkRow, format_rows
 from eventdet.errors import check_option
 
-from ._benchmark import BenchmarkRow, format_rows
 from ._options import Json
 
 __all__ = ["command"]
@@ -41,6 +41,6 @@ def command(
 
 def _measure(part: str) -> Callable[..., list[BenchmarkRow]]:
     measure: Callable[..., list[BenchmarkRow]] = getattr(
-        import_module(f"eventdet.cli._benchmark_{part}"), f"benchmark_{part}"
+        import_module(f"eventdet.benchmarks.{part}"), f"benchmark_{part}"
     )
     return measure

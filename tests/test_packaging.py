@@ -12,15 +12,18 @@ from pathlib import Path
 import eventdet
 
 ROOT = Path(__file__).resolve().parents[1]
+LINKED = ("benchmarks", "cli", "models", "preprocessing")
+"""Folders beside eventdet/ that are installed inside it."""
 
 
 def _packages_in_the_tree() -> set[str]:
     found = set()
     for top, name in (("eventdet", "eventdet"), ("preprocessing", "eventdet.preprocessing"),
-                      ("models", "eventdet.models"), ("cli", "eventdet.cli")):  # fmt: skip
+                      ("models", "eventdet.models"), ("cli", "eventdet.cli"),
+                      ("benchmarks", "eventdet.benchmarks")):  # fmt: skip
         for marker in (ROOT / top).rglob("__init__.py"):
             parts = marker.parent.relative_to(ROOT / top).parts
-            if top != "eventdet" or parts[:1] not in {("preprocessing",), ("models",), ("cli",)}:
+            if top != "eventdet" or parts[:1] not in {(name,) for name in LINKED}:
                 found.add(".".join((name, *parts)))
     return found
 
@@ -36,7 +39,7 @@ def test_version_is_the_one_in_pyproject() -> None:
 
 
 def test_links_show_every_folder_inside_the_namespace() -> None:
-    for name in ("preprocessing", "models", "cli"):
+    for name in LINKED:
         link = ROOT / "eventdet" / name
         assert link.is_symlink()
         assert link.readlink() == Path("..") / name
@@ -65,9 +68,9 @@ def _absolute_imports(source: Path) -> set[str]:
 def test_no_module_is_imported_under_a_second_name() -> None:
     # With the project's root on the path, `import models` works and makes a second copy of eventdet.models. (ruff's
     # banned-api cannot hold this rule: it takes the one-dot imports inside the folders for the banned name.)
-    for folder in ("eventdet", "preprocessing", "models", "cli", "tests"):
+    for folder in ("eventdet", "tests", *LINKED):
         for source in (ROOT / folder).rglob("*.py"):
-            assert not _absolute_imports(source) & {"preprocessing", "models", "cli"}, source
+            assert not _absolute_imports(source) & set(LINKED), source
 
 
 def _modules_after(statement: str) -> set[str]:

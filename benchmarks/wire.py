@@ -17,7 +17,7 @@ from eventdet.geometry import GEN1
 from eventdet.sources import open_source
 from eventdet.wire import LinkReport, WireFrame, WireParser, encode_frame
 
-from ._benchmark import BenchmarkRow, cpu_seconds
+from .rows import BenchmarkRow, cpu_seconds
 
 __all__ = ["benchmark_wire"]
 

@@ -12,7 +12,7 @@ from eventdet.events import Events
 from eventdet.geometry import GEN1, fit_pixels
 from eventdet.preprocessing import event_histogram, voxel_grid
 
-from ._benchmark import BenchmarkRow, cpu_seconds
+from .rows import BenchmarkRow, cpu_seconds
 
 if TYPE_CHECKING:
     import torch

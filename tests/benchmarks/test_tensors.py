@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eventdet.cli import _benchmark_tensors as benchmark
+from eventdet.benchmarks import tensors as benchmark
 
 pytest.importorskip("tonic")
 

@@ -14,7 +14,7 @@ from eventdet.events import Events
 from eventdet.formats import open_recording, write_dat, write_es, write_evt2, write_evt3, write_evt21
 from eventdet.geometry import GEN1
 
-from ._benchmark import BenchmarkRow, cpu_seconds
+from .rows import BenchmarkRow, cpu_seconds
 
 __all__ = ["benchmark_decode"]
 

@@ -1,6 +1,6 @@
 """The benchmark of the network loses nothing and prints every line."""
 
-from eventdet.cli._benchmark_wire import benchmark_wire
+from eventdet.benchmarks.wire import benchmark_wire
 
 
 def test_rows_compare_the_stream_with_its_parts_and_limits() -> None:

@@ -6,7 +6,7 @@ from eventdet.models import StreamingDetector, build_detector
 from eventdet.models.detector import Detector, State
 from eventdet.models.lif import LIF, Membranes, lif_reference, split_steps
 
-from ._benchmark import BenchmarkRow, cpu_seconds
+from .rows import BenchmarkRow, cpu_seconds
 
 __all__ = ["benchmark_step"]
 
