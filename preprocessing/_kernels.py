@@ -1,4 +1,4 @@
-"""Events into tensors, one pass each, compiled by Numba.
+"""Events into voxels, one pass each, compiled by Numba; with what the counters of `_histogram_kernels` share.
 
 A tensor cell is found from integers alone. The bin: by comparing the stamp with the two edges of the current bin; a
 division happens only when a stamp leaves it, so events in time order cost one comparison, and events in any other
@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["histogram_from_columns", "histogram_from_words", "voxels_from_columns", "voxels_from_words"]
+__all__ = ["voxels_from_columns", "voxels_from_words"]
 
 Integer: TypeAlias = int | np.int64
 """A number inside a kernel; Numba reads no annotation, the type checker sees both forms."""
@@ -25,7 +25,6 @@ Integer: TypeAlias = int | np.int64
 _COORDINATE = np.uint32(0x3FFF)
 _Y_SHIFT = np.uint32(14)
 _ON_BIT = np.uint32(1 << 28)
-_LARGEST_COUNT = np.uint8(255)
 
 _CUT = -(1 << 40)
 """Look-up entry of a column or row that is cut away: no sum with another entry is a pixel."""
@@ -51,13 +50,6 @@ def _steps(targets: NDArray[np.int32], limit: int, step: int) -> NDArray[np.int6
 
 
 @njit(cache=True, nogil=True)
-def _count_one(cells: NDArray[np.uint8], cell: Integer) -> None:
-    """Add one to a counter that stays at 255."""
-    count = cells[np.uint64(cell)]
-    cells[np.uint64(cell)] = count + np.uint8(count != _LARGEST_COUNT)
-
-
-@njit(cache=True, nogil=True)
 def _share_one(
     cells: NDArray[np.float32], cell: Integer, plane: int, sign: float, fraction: float | np.float64
 ) -> None:
@@ -65,61 +57,6 @@ def _share_one(
     cells[np.uint64(cell)] += np.float32(sign * (1.0 - fraction))
     if fraction > 0.0:
         cells[np.uint64(cell + plane)] += np.float32(sign * fraction)
-
-
-@njit(cache=True, nogil=True)
-def histogram_from_columns(
-    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
-    t0: int, t1: int, columns: NDArray[np.int32], rows: NDArray[np.int32], out: NDArray[np.uint8],
-) -> int:  # fmt: skip
-    """Clear `out` (bins, 2, H, W), count the events into it, return how many were counted."""
-    bins, _, height, width = out.shape
-    cells = out.reshape(-1)
-    cells[:] = 0
-    x_steps, y_steps = _steps(columns, width, 1), _steps(rows, height, width)
-    x_beyond, y_beyond = np.uint32(len(columns)), np.uint32(len(rows))
-    plane = height * width
-    base, lower, upper, counted = 0, t0, t0, 0
-    for i in range(len(t)):
-        stamp = t[i]
-        if stamp < lower or stamp >= upper:
-            if stamp < t0 or stamp >= t1:
-                continue
-            index, lower, upper = _bin_and_edges(stamp, t0, t1 - t0, bins)
-            base = 2 * index * plane
-        pixel = x_steps[min(np.uint32(x[i]), x_beyond)] + y_steps[min(np.uint32(y[i]), y_beyond)]
-        if pixel >= 0:
-            _count_one(cells, base + (plane if p[i] else 0) + pixel)
-            counted += 1
-    return counted
-
-
-@njit(cache=True, nogil=True)
-def histogram_from_words(
-    t: NDArray[np.uint32], words: NDArray[np.uint32],
-    t0: int, t1: int, columns: NDArray[np.int32], rows: NDArray[np.int32], out: NDArray[np.uint8],
-) -> int:  # fmt: skip
-    """Clear `out` (bins, 2, H, W), count the DAT records into it, return how many were counted."""
-    bins, _, height, width = out.shape
-    cells = out.reshape(-1)
-    cells[:] = 0
-    x_steps, y_steps = _steps(columns, width, 1), _steps(rows, height, width)
-    x_beyond, y_beyond = np.uint32(len(columns)), np.uint32(len(rows))
-    plane = height * width
-    base, lower, upper, counted = 0, t0, t0, 0
-    for i in range(len(t)):
-        stamp = np.int64(t[i])
-        if stamp < lower or stamp >= upper:
-            if stamp < t0 or stamp >= t1:
-                continue
-            index, lower, upper = _bin_and_edges(stamp, t0, t1 - t0, bins)
-            base = 2 * index * plane
-        word = words[i]
-        pixel = x_steps[min(word & _COORDINATE, x_beyond)] + y_steps[min((word >> _Y_SHIFT) & _COORDINATE, y_beyond)]
-        if pixel >= 0:
-            _count_one(cells, base + (plane if word & _ON_BIT else 0) + pixel)
-            counted += 1
-    return counted
 
 
 @njit(cache=True, nogil=True)

@@ -67,6 +67,60 @@ def test_histogram_of_any_events_equals_the_reference(
     np.testing.assert_array_equal(event_histogram(dat_words(events), window, bins=bins, pixel_map=pixel_map), expected)
 
 
+def _street(rng: np.random.Generator, num_events: int, sensor: SensorSize) -> Events:
+    """Return events in time order, enough for the kernels to count by blocks."""
+    t = np.sort(rng.integers(1000, 9000, num_events))
+    x, y = (rng.integers(0, side, num_events) for side in (sensor.width, sensor.height))
+    return Events.from_columns(t=t, x=x, y=y, p=rng.integers(0, 2, num_events))
+
+
+@pytest.mark.parametrize(
+    "fault", ["none", "one outside the sensor", "unsorted", "half outside the window", "all alike"]
+)
+@pytest.mark.parametrize(
+    "pixel_map",
+    [
+        fit_pixels(SensorSize(24, 30), SensorSize(24, 30)),
+        fit_pixels(SensorSize(24, 30), SensorSize(32, 33)),
+        fit_pixels(SensorSize(24, 30), SensorSize(12, 15)),
+        fit_pixels(SensorSize(24, 30), SensorSize(20, 20), fit="crop"),
+    ],
+    ids=["same", "padded", "scaled", "cropped"],
+)
+def test_histogram_of_thousands_of_events_equals_the_reference(pixel_map: PixelMap, fault: str) -> None:
+    rng = np.random.default_rng(3)
+    events = _street(rng, 3000, pixel_map.sensor)
+    if fault == "one outside the sensor":
+        events.x[1500], events.y[2200] = 30, 24
+    elif fault == "unsorted":
+        events = events[rng.permutation(len(events))]
+    elif fault == "all alike":
+        # Far more than 255 in one counter.
+        events = events[np.full(3000, 7)]
+    window = (0, 20_000) if fault != "half outside the window" else (4321, 7777)
+    expected, counted = histogram_reference(events, window, 5, pixel_map)
+    for form in (events, dat_words(events)):
+        out = np.full(expected.shape, 7, np.uint8)
+        assert Representation("histogram", 5).fill(form, *window, pixel_map, out) == counted
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_histogram_of_polarities_beyond_one_stays_in_its_tensor() -> None:
+    events = _street(np.random.default_rng(4), 1000, SENSOR)
+    odd = Events(events.t, events.x, events.y, np.where(events.p, 255, 0).astype(np.uint8))
+    np.testing.assert_array_equal(
+        event_histogram(odd, (0, 9000), bins=2, pixel_map=SAME),
+        event_histogram(events, (0, 9000), bins=2, pixel_map=SAME),
+    )
+
+
+def test_histogram_of_a_window_that_begins_before_zero_equals_the_reference() -> None:
+    events = _street(np.random.default_rng(5), 2000, SENSOR)
+    expected, _ = histogram_reference(events, (-5000, 9000), 3, SAME)
+    for form in (events, dat_words(events)):
+        np.testing.assert_array_equal(event_histogram(form, (-5000, 9000), bins=3, pixel_map=SAME), expected)
+
+
 @given(_windows_with_events(), st.integers(1, 12), _pixel_maps())
 def test_voxel_grid_of_any_events_equals_the_reference(
     given_events: tuple[Events, tuple[int, int]], bins: int, pixel_map: PixelMap
