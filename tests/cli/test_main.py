@@ -42,6 +42,11 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == f"eventdet {__version__}"
 
 
+def test_a_value_beyond_its_limits_names_the_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stream", "x", "--conf", "2"]) == 2
+    assert "--conf" in _errors(capsys)[0]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["frobnicate"], ["info"], ["info", "a", "b"], ["stream", "x", "--conf", "2"], ["simulate", "--seconds", "abc"]],
