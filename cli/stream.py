@@ -25,7 +25,7 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 if TYPE_CHECKING:
     from eventdet.sinks import Outputs
     from eventdet.sources import EventSource, LiveSource
-    from eventdet.streaming import StreamSummary
+    from eventdet.streaming import Streamer, StreamSummary
 
 __all__ = ["command"]
 
@@ -81,9 +81,7 @@ def command(
     quiet: Quiet = False,
 ) -> int:
     """Detect objects in a recording, window by window, and write them to any number of outputs."""
-    from eventdet.errors import EventdetError
-    from eventdet.sinks import Outputs
-    from eventdet.sources import LiveSource, open_source
+    from eventdet.sources import open_source
     from eventdet.sources.filtered import filter_source
     from eventdet.streaming import Streamer, StreamOptions
     from eventdet.units import parse_duration_us, parse_pace
@@ -111,13 +109,22 @@ def command(
         stop_us=stop_us,
     )
     streamer = Streamer.from_model(model, recording, options, dtype=dtype, threads=threads)
+    return _run(streamer, recording, output or [], quiet=quiet)
+
+
+def _run(streamer: "Streamer", source: "EventSource", targets: list[str], *, quiet: bool) -> int:
+    """Stream to the targets until the source or the user ends it; return the exit code."""
+    from eventdet.errors import EventdetError
+    from eventdet.sinks import Outputs
+    from eventdet.sources import LiveSource
+
     outputs = None
     try:
         with ExitStack() as stack:
             interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
-            if isinstance(recording, LiveSource):
-                stack.enter_context(recording)
-            outputs = stack.enter_context(Outputs(output or [], header=streamer.header))
+            if isinstance(source, LiveSource):
+                stack.enter_context(source)
+            outputs = stack.enter_context(Outputs(targets, header=streamer.header))
             advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))
             for result in streamer:
                 outputs.write(result)
@@ -127,10 +134,10 @@ def command(
             outputs.conclude(streamer.summary().totals)
     except EventdetError:
         if not quiet and streamer.recorded_s:
-            _print_outcome(streamer.summary(), recording, outputs)
+            _print_outcome(streamer.summary(), source, outputs)
         raise
     if not quiet:
-        _print_outcome(streamer.summary(), recording, outputs)
+        _print_outcome(streamer.summary(), source, outputs)
     return EXIT_INTERRUPTED if interrupted() else 0
 
 
