@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["benchmark_tensors"]
 
 _BINS = 5
-_DURATION_US = 1_000_000
-_NUM_EVENTS = 920_000
+_DURATION_US = 2_000_000
+_NUM_EVENTS = 1_840_000
 """Busy traffic: 46,000 events in 50 ms."""
 
 _WINDOWS_US = (50_000, 250_000)

@@ -3,8 +3,8 @@
 Two ways of counting stand side by side. One by one: any order of events, any map of pixels, by the look-ups of
 `_kernels`. By blocks: where a whole block lies in the bin in force and on a sensor whose pixels keep their places, the
 cells of the block are worked out first and counted after. The first half of that has no branch and no look-up, so the
-compiler makes vector code of it: about twice the speed (381 to 735 million DAT records a second here, in 50 ms
-windows; the rest is the counting itself). A block that does not qualify is counted one by one.
+compiler makes vector code of it: about twice the speed where it was tried; the rest is the counting
+itself. A block that does not qualify is counted one by one.
 """
 
 import numpy as np
