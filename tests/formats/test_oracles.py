@@ -1,6 +1,7 @@
-"""Independent decoders agree event for event: expelliarmus (DAT, EVT2), faery (EVT2, EVT3), evt3 (EVT3).
+"""Independent readers of the same bytes agree with ours event for event.
 
-expelliarmus is no oracle for EVT3: it takes a TIME_LOW that steps back for an overflow.
+expelliarmus (DAT, EVT2), faery (EVT2, EVT3, AEDAT4), evt3 (EVT3), eventcv (DAT, EVT2, EVT3, AEDAT4, HDF5, text)
+and dv-processing (AEDAT4). expelliarmus is no oracle for EVT3: it takes a TIME_LOW that steps back for an overflow.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,15 @@ import pytest
 from numpy.typing import NDArray
 
 from eventdet.events import Events
-from eventdet.formats import open_recording, write_dat, write_evt2, write_evt3
+from eventdet.formats import (
+    open_recording,
+    write_aedat4,
+    write_dat,
+    write_evt2,
+    write_evt3,
+    write_hdf5,
+    write_text,
+)
 from eventdet.geometry import SensorSize
 
 from .reference import random_events
@@ -46,21 +55,55 @@ def by_evt3(path: Path, size: SensorSize) -> Events:
     return Events.from_columns(t=events.t, x=events.x, y=events.y, p=events.p)
 
 
+def by_eventcv(path: Path, size: SensorSize) -> Events:
+    # Asked for the unit, or it takes short HDF5 and text recordings for milliseconds.
+    unit = "microseconds" if path.suffix in {".h5", ".csv"} else None
+    array = pytest.importorskip("eventcv").load(str(path), time_unit=unit).numpy()
+    return Events.from_columns(t=array[:, 2], x=array[:, 0], y=array[:, 1], p=array[:, 3])
+
+
+def by_dv_processing(path: Path, size: SensorSize) -> Events:
+    reader = pytest.importorskip("dv_processing").io.MonoCameraRecording(str(path))
+    batches = [batch.numpy() for batch in iter(reader.getNextEventBatch, None)]
+    array = np.concatenate(batches)
+    return Events.from_columns(t=array["timestamp"], x=array["x"], y=array["y"], p=array["polarity"])
+
+
 def assert_equal(ours: Events, theirs: Events) -> None:
     for name in ("t", "x", "y", "p"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
 
 
+WRITERS: dict[str, Callable[..., None]] = {
+    "a.dat": write_dat,
+    "evt2.raw": write_evt2,
+    "evt3.raw": write_evt3,
+    "a.aedat4": write_aedat4,
+    "a.h5": write_hdf5,
+    "a.csv": write_text,
+}
+"""By the file that each writes: other packages tell formats by the ending."""
+
+ORACLES = [
+    ("a.dat", by_expelliarmus("dat"), "expelliarmus"),
+    ("a.dat", by_eventcv, "eventcv"),
+    ("evt2.raw", by_expelliarmus("evt2"), "expelliarmus"),
+    ("evt2.raw", by_faery, "faery"),
+    ("evt2.raw", by_eventcv, "eventcv"),
+    ("evt3.raw", by_faery, "faery"),
+    ("evt3.raw", by_evt3, "evt3"),
+    ("evt3.raw", by_eventcv, "eventcv"),
+    ("a.aedat4", by_faery, "faery"),
+    ("a.aedat4", by_dv_processing, "dv"),
+    ("a.aedat4", by_eventcv, "eventcv"),
+    ("a.h5", by_eventcv, "eventcv"),
+    ("a.csv", by_eventcv, "eventcv"),
+]
+
+
 @pytest.mark.parametrize(
-    ("write", "oracle"),
-    [
-        (write_dat, by_expelliarmus("dat")),
-        (write_evt2, by_expelliarmus("evt2")),
-        (write_evt2, by_faery),
-        (write_evt3, by_faery),
-        (write_evt3, by_evt3),
-    ],
-    ids=["dat-expelliarmus", "evt2-expelliarmus", "evt2-faery", "evt3-faery", "evt3-evt3"],
+    ("name", "oracle"),
+    [pytest.param(name, oracle, id=f"{name}-{package}") for name, oracle, package in ORACLES],
 )
 @pytest.mark.parametrize(
     "events",
@@ -68,13 +111,10 @@ def assert_equal(ours: Events, theirs: Events) -> None:
     [random_events(20_000, width=640, height=480), bursts(20_000), random_events(20_000, last_us=70_000_000)],
     ids=["random", "bursts", "long"],
 )
-def test_written_file_is_read_the_same_by_others(
-    tmp_path: Path, write: Callable[..., None], oracle: Oracle, events: Events
-) -> None:
-    # expelliarmus tells formats by the name.
-    path = tmp_path / ("a.dat" if write is write_dat else "a.raw")
-    write(path, events, VGA)
-    assert_equal(events, oracle(path, VGA))
+def test_written_file_is_read_the_same_by_others(tmp_path: Path, name: str, oracle: Oracle, events: Events) -> None:
+    WRITERS[name](tmp_path / name, events, VGA)
+    assert_equal(events, oracle(tmp_path / name, VGA))
+    assert_equal(events, Events.concatenate(open_recording(tmp_path / name).chunks()))
 
 
 @pytest.mark.parametrize(
@@ -82,9 +122,11 @@ def test_written_file_is_read_the_same_by_others(
     [
         ("driving_evt3_720p.raw", by_faery, 219_596, 8_811),
         ("spinner_evt2_vga.raw", by_faery, 539_481, 50_000),
+        ("spinner_evt2_vga.raw", by_eventcv, 539_481, 50_000),
         ("spinner_evt2_vga.raw", by_expelliarmus("evt2"), 539_481, 50_000),
+        ("person_aedat4_320x240.aedat4", by_eventcv, 111_954, 589_917),
     ],
-    ids=["driving-faery", "spinner-faery", "spinner-expelliarmus"],
+    ids=["driving-faery", "spinner-faery", "spinner-eventcv", "spinner-expelliarmus", "person-eventcv"],
 )
 def test_real_recording_is_read_the_same_by_others(
     real_data: Path, name: str, oracle: Oracle, num_events: int, duration_us: int
@@ -95,14 +137,30 @@ def test_real_recording_is_read_the_same_by_others(
     assert_equal(ours, oracle(real_data / name, recording.sensor_size))
 
 
-def test_real_evt3_differs_from_evt3_only_where_time_steps_back(real_data: Path) -> None:
-    # evt3 leaves each event at the stamp in force; ours is raised to the highest stamp of any time word before.
+@pytest.mark.parametrize("oracle", [by_evt3, by_eventcv], ids=["evt3", "eventcv"])
+def test_real_evt3_differs_from_others_only_where_time_steps_back(real_data: Path, oracle: Oracle) -> None:
+    # Both leave each event at the stamp in force; ours is raised to the highest stamp of any time word before.
     recording = open_recording(real_data / "driving_evt3_720p.raw")
     ours = recording.slice(0, 1 << 40)
-    theirs = by_evt3(recording.path, recording.sensor_size)
+    theirs = oracle(recording.path, recording.sensor_size)
     for name in ("x", "y", "p"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
     raised = ours.t - theirs.t
     assert raised.min() == 0
     assert raised.max() <= 11
     assert np.count_nonzero(raised) == recording.report.backward_clamped
+
+
+def test_aedat4_of_dv_processing_is_read(tmp_path: Path) -> None:
+    dv = pytest.importorskip("dv_processing")
+    events = random_events(2000)
+    store = dv.EventStore()
+    for t, x, y, p in zip(*(column.tolist() for column in events), strict=True):
+        store.push_back(t, x, y, bool(p))
+    camera = dv.io.MonoCameraWriter.EventOnlyConfig("DVXplorer_sample", (304, 240))
+    writer = dv.io.MonoCameraWriter(str(tmp_path / "a.aedat4"), camera)
+    writer.writeEvents(store)
+    del writer
+    recording = open_recording(tmp_path / "a.aedat4", policy="strict")
+    assert recording.sensor_size == SensorSize(240, 304)
+    assert_equal(Events.concatenate(recording.chunks()), events)
