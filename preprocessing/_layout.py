@@ -8,6 +8,7 @@ One Zarr v3 group a recording::
     index/ms                   int64 (m + 1,), first event at or after t_base_us + k ms
     labels/t x y w h class_id score track_id   one column each, (l,)
     index/label_t              int64, the distinct label stamps
+    triggers/t channel value   int64, uint8, uint8: external triggers in the order of the source, where it had any
     frames/<representation>    (windows, ...), one window a chunk
 
 The choices were measured (lz4 with bitshuffle halves events and decodes fastest; zstd 1 is smallest and fastest on
@@ -34,6 +35,7 @@ __all__ = [
     "FORMAT_VERSION",
     "LABEL_DTYPES",
     "SHARD_EVENTS",
+    "TRIGGER_DTYPES",
     "create_column",
     "create_event_column",
     "create_frames",
@@ -63,6 +65,8 @@ LABEL_DTYPES = {
     "score": np.dtype("f4"),
     "track_id": np.dtype("i8"),
 }
+
+TRIGGER_DTYPES = {"t": np.dtype("i8"), "channel": np.dtype("u1"), "value": np.dtype("u1")}
 
 _WRITE_ALL: "ArrayConfigParams" = {"write_empty_chunks": True}
 

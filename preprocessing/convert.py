@@ -19,6 +19,7 @@ from eventdet.filters import FilteredRecording, move_boxes, parse_filter
 from eventdet.formats import Recording, WindowGrid, cut_windows, open_recording, read_boxes
 from eventdet.geometry import fit_pixels
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from .conversion import (
     ConversionJob,
@@ -163,15 +164,20 @@ def _write_streams(
 ) -> dict[str, int]:
     """Write events and tensors in one pass, and return the counts and the extent of the recording."""
     passing = _Passing(writer.add_events() if options.write_events else None)
-    batches = passing.through(_reporting(recording, on_progress))
+    found: list[Triggers] = []
+    batches = passing.through(_reporting(recording, found.append, on_progress))
     if options.write_frames:
         num_frames = _write_frames(batches, recording, writer, options)
     else:
         num_frames = 0
         for _ in batches:
             pass
+    triggers = Triggers.concatenate(found)
+    if len(triggers):
+        writer.add_triggers(triggers)
     return {
         "num_events": passing.num_events,
+        "num_triggers": len(triggers),
         "t_first_us": passing.t_first_us,
         "t_last_us": passing.t_last_us,
         "num_frames": num_frames,
@@ -197,9 +203,11 @@ class _Passing:
             yield batch
 
 
-def _reporting(recording: Recording, on_progress: Progress | None) -> Iterator[Events]:
+def _reporting(
+    recording: Recording, on_triggers: Callable[[Triggers], None], on_progress: Progress | None
+) -> Iterator[Events]:
     done = 0
-    for batch in recording.chunks():
+    for batch in recording.chunks(on_triggers=on_triggers):
         yield batch
         done += len(batch)
         if on_progress is not None:

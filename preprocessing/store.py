@@ -15,8 +15,9 @@ from eventdet.errors import FormatError, InputError, OptionError, check_option
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
-from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, unpack_words
+from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES, unpack_words
 from .representations import Representation, Tensor
 
 if TYPE_CHECKING:
@@ -260,6 +261,12 @@ class StoredRecording:
         columns = {name: _read(self._array(f"labels/{name}"), slice(None)) for name in LABEL_DTYPES}
         x, y, w, h = (columns.pop(name) for name in ("x", "y", "w", "h"))
         return Boxes.from_xyxy(np.stack([x, y, x + w, y + h], axis=1), **columns)
+
+    def triggers(self) -> Triggers:
+        """Return the external triggers in the order of the source; none when it had none."""
+        if not (self.path / "triggers").is_dir():
+            return Triggers.empty()
+        return Triggers(**{name: _read(self._array(f"triggers/{name}"), slice(None)) for name in TRIGGER_DTYPES})
 
     @cached_property
     def _group(self) -> "zarr.Group":

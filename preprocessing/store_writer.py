@@ -18,11 +18,13 @@ from eventdet.boxes import Boxes
 from eventdet.errors import EventdetError, InputError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.geometry import PixelMap, SensorSize
+from eventdet.triggers import Triggers
 
 from ._layout import (
     FORMAT,
     FORMAT_VERSION,
     LABEL_DTYPES,
+    TRIGGER_DTYPES,
     create_column,
     create_event_column,
     create_frames,
@@ -212,6 +214,11 @@ class RecordingWriter:
         for name, dtype in LABEL_DTYPES.items():
             create_column(self._group, f"labels/{name}", columns[name].astype(dtype))
         create_column(self._group, "index/label_t", np.unique(boxes.t))
+
+    def add_triggers(self, triggers: Triggers) -> None:
+        """Write the external triggers as they came; at most once."""
+        for name, dtype in TRIGGER_DTYPES.items():
+            create_column(self._group, f"triggers/{name}", getattr(triggers, name).astype(dtype))
 
     def add_frames(
         self, representation: Representation, pixel_map: PixelMap, *, start_us: int, window_us: int, stride_us: int

@@ -1,12 +1,13 @@
 """A recording seen through filters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from eventdet.events import Events
 from eventdet.formats import Recording
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from .base import EventFilter, filtered_size, start_filters
 from .parse import parse_filter
@@ -49,9 +50,16 @@ class FilteredRecording(Recording):
         """Rows and columns of the sensor that recorded."""
         return super().sensor_size
 
-    def _batches(self, report: ReadReport, *, num_events: int, out: Events | None = None) -> Iterator[Events]:
+    def _batches(
+        self,
+        report: ReadReport,
+        *,
+        num_events: int,
+        out: Events | None = None,
+        on_triggers: Callable[[Triggers], None] | None = None,
+    ) -> Iterator[Events]:
         run = start_filters(self.filters, self.unfiltered_size)
-        for batch in super()._batches(report, num_events=num_events, out=out):
+        for batch in super()._batches(report, num_events=num_events, out=out, on_triggers=on_triggers):
             passed = run(batch)
             if len(passed):
                 yield passed

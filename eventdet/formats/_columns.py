@@ -19,7 +19,15 @@ from eventdet.triggers import Triggers
 from ._payload import Payload
 from .decoder import Decoder, Encoding, Kernel
 
-__all__ = ["ColumnPayload", "Columns", "column_encoding", "find_columns", "is_in_seconds", "pack_columns"]
+__all__ = [
+    "ColumnPayload",
+    "Columns",
+    "column_encoding",
+    "find_columns",
+    "find_fields",
+    "is_in_seconds",
+    "pack_columns",
+]
 
 Columns: TypeAlias = Sequence[NDArray[Any]]
 """Columns t, x, y, p of equal length and of any number dtype."""
@@ -64,6 +72,20 @@ def find_columns(names: Iterable[str]) -> dict[str, str] | None:
     return found if all(found.values()) else None
 
 
+def find_fields(dtype: np.dtype[Any]) -> dict[str, str] | None:
+    """Return the name of each of the fields t, x, y, p, None when one is missing or holds something else than a number.
+
+    Examples
+    --------
+    >>> find_fields(np.dtype([("on", "?"), ("timestamp", "<i8"), ("y", "<i2"), ("x", "<i2")]))
+    {'t': 'timestamp', 'x': 'x', 'y': 'y', 'p': 'on'}
+    """
+    found = find_columns(dtype.names or ())
+    if found is None or any(dtype[name].kind not in "iufb" or dtype[name].shape for name in found.values()):
+        return None
+    return found
+
+
 def is_in_seconds(t: NDArray[Any]) -> bool:
     """Return whether stamps are seconds: some of them have a fraction, which microseconds have not."""
     if t.dtype.kind != "f":
@@ -103,6 +125,9 @@ class ColumnPayload(Payload):
     blocks: Callable[[], Iterator[NDArray[np.int64]]]
     """Begin to read: yields numbers as `pack_columns` gives them, of some `BLOCK_EVENTS` events each."""
 
+    triggers: Callable[[], Triggers] = Triggers.empty
+    """Read the external triggers, which lie apart from the events."""
+
     @property
     def trailing_bytes(self) -> int:
         """None: a container says how much it holds."""
@@ -119,6 +144,8 @@ class ColumnPayload(Payload):
         on_triggers: Callable[[Triggers], None] | None = None,
     ) -> Iterator[Events]:
         """Yield all events in batches of at most `num_events`; counts are added to `report`."""
+        if on_triggers is not None:
+            on_triggers(self.triggers())
         decoder = Decoder(self.encoding, self.sensor_size, policy=self.policy, where=str(self.path), report=report)
         for numbers in self.blocks():
             yield from decoder.iter_events(numbers, num_events=num_events, out=out)
@@ -126,3 +153,7 @@ class ColumnPayload(Payload):
     def read_into(self, report: ReadReport, *, start: int = 0, stop: int | None = None) -> Events:
         """Return all events; counts are added to `report`."""
         return Events.concatenate(self.iter_events(report, num_events=BLOCK_EVENTS))
+
+    def read_triggers(self) -> Triggers:
+        """Return all external triggers."""
+        return self.triggers()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, check_sensor_size
+from eventdet.triggers import Triggers
 
 from ._columns import ColumnPayload, column_encoding, pack_columns
 from .policy import ReadPolicy
@@ -24,6 +25,7 @@ def recording_of_batches(
     format: str,  # noqa: A002 - the name that a recording has for it
     policy: str | ReadPolicy = "repair",
     fields: Mapping[str, str] | None = None,
+    triggers: Callable[[], Triggers] = Triggers.empty,
 ) -> Recording:
     """Return a recording of events that come from a function, checked and counted like those of a file.
 
@@ -41,6 +43,8 @@ def recording_of_batches(
         As for :func:`eventdet.formats.open_recording`.
     fields : mapping, optional
         What a header would say; ``{"synthetic": "yes"}`` marks the events as simulated.
+    triggers : callable, optional
+        Reads the external triggers; none by default.
 
     Examples
     --------
@@ -56,6 +60,7 @@ def recording_of_batches(
                 yield pack_columns((batch.t, batch.x, batch.y, batch.p), in_seconds=False)
 
     size = check_sensor_size(sensor_size)
+    encoding = column_encoding(format)
     return Recording(
-        ColumnPayload(Path(path), column_encoding(format), 0, size, policy, dict(fields or {}), blocks=blocks)
+        ColumnPayload(Path(path), encoding, 0, size, policy, dict(fields or {}), blocks=blocks, triggers=triggers)
     )

@@ -1,6 +1,6 @@
 """One recording, whatever its format: size, extent, slices, chunks, windows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -96,7 +96,13 @@ class Recording:
         """
         return self._columns.between(t0_us, t1_us)
 
-    def chunks(self, num_events: int = _CHUNK_EVENTS, *, out: Events | None = None) -> Iterator[Events]:
+    def chunks(
+        self,
+        num_events: int = _CHUNK_EVENTS,
+        *,
+        out: Events | None = None,
+        on_triggers: Callable[[Triggers], None] | None = None,
+    ) -> Iterator[Events]:
         """Yield all events in order, in batches that are never empty.
 
         Parameters
@@ -106,6 +112,8 @@ class Recording:
         out : Events, optional
             Columns of 32 events or more to decode into, which saves the time that new memory takes: every batch is
             then a view of them, valid until the next, and `num_events` is not used.
+        on_triggers : callable, optional
+            Takes the external triggers, in the order of the file, as the same pass comes by them.
 
         Yields
         ------
@@ -121,7 +129,7 @@ class Recording:
         """
         if num_events <= 0:
             raise OptionError(f"num_events must be > 0, got {num_events}")
-        return self._batches(self.report, num_events=num_events, out=out)
+        return self._batches(self.report, num_events=num_events, out=out, on_triggers=on_triggers)
 
     def span(self, start_us: int | None = None, stop_us: int | None = None) -> Iterator[Events]:
         """Yield the events with ``start_us <= t < stop_us`` in order, in batches that are never empty.
@@ -200,9 +208,16 @@ class Recording:
         """
         return self._payload.read_triggers()
 
-    def _batches(self, report: ReadReport, *, num_events: int, out: Events | None = None) -> Iterator[Events]:
+    def _batches(
+        self,
+        report: ReadReport,
+        *,
+        num_events: int,
+        out: Events | None = None,
+        on_triggers: Callable[[Triggers], None] | None = None,
+    ) -> Iterator[Events]:
         """Yield all events, counted in `report`."""
-        return self._payload.iter_events(report, num_events=num_events, out=out)
+        return self._payload.iter_events(report, num_events=num_events, out=out, on_triggers=on_triggers)
 
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         """Yield batches that hold at least all events from `start_us` on."""

@@ -39,4 +39,5 @@ def open_file_or_store(
         format="store",
         policy=policy,
         fields={"synthetic": "yes"} if stored.synthetic else {},
+        triggers=stored.triggers,
     )

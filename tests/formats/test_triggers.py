@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.formats import EVT2, EVT3, Decoder, open_recording, write_dat
+from eventdet.filters import FilteredRecording, parse_filter
+from eventdet.formats import EVT2, EVT3, Decoder, open_recording, recording_of_batches, write_dat
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.triggers import Triggers
 
@@ -38,6 +39,28 @@ def test_evt3_triggers_have_the_stamp_in_force(tmp_path: Path) -> None:
     words = [0xA101, 0x8001, 0x6010, 0xA101, 0x2000, 0x600A, 0xAF00]
     (tmp_path / "a.raw").write_bytes(EVT3_HEADER + np.array(words, "<u2").tobytes())
     assert trigger_rows(open_recording(tmp_path / "a.raw").triggers()) == [(4112, 1, 1), (4106, 15, 0)]
+
+
+def test_triggers_come_in_the_pass_that_reads_the_events(tmp_path: Path) -> None:
+    words = [0x8 << 28 | 2, 0x0, 0xA << 28 | 5 << 22 | 1, 0x0, 0xA << 28 | 9 << 22 | 31 << 8, 0x0]
+    (tmp_path / "a.raw").write_bytes(EVT2_HEADER + np.array(words, "<u4").tobytes())
+    recording, found = open_recording(tmp_path / "a.raw"), list[Triggers]()
+    assert sum(map(len, recording.chunks(1, on_triggers=found.append))) == 3
+    assert trigger_rows(Triggers.concatenate(found)) == [(133, 0, 1), (137, 31, 0)]
+    assert recording.report.trigger_words == 2
+    passed = FilteredRecording(recording, [parse_filter("polarity:keep=on")])
+    found.clear()
+    assert list(passed.chunks(on_triggers=found.append)) == []
+    assert len(Triggers.concatenate(found)) == 2
+
+
+def test_events_from_a_function_bring_the_triggers_of_another(tmp_path: Path) -> None:
+    triggers = Triggers(np.array([7]), np.array([1], np.uint8), np.array([0], np.uint8))
+    events = Events.from_columns(t=[5], x=[1], y=[1], p=[0])
+    recording = recording_of_batches("memory", lambda: [events], GEN1, format="memory", triggers=lambda: triggers)
+    found: list[Triggers] = []
+    assert len(list(recording.chunks(on_triggers=found.append))) == 1
+    assert trigger_rows(found[0]) == trigger_rows(recording.triggers()) == [(7, 1, 0)]
 
 
 def test_a_format_without_triggers_has_none(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Conversion: what is stored is what the file holds, a second run resumes, bad files are told and skipped."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from eventdet.preprocessing import (
     open_stored_recording,
     voxel_grid,
 )
+from eventdet.sources.stored import open_file_or_store
+from eventdet.triggers import Triggers
 
 from .references import dat_words, histogram_reference, voxel_reference
 
@@ -132,6 +134,25 @@ def test_store_says_whether_the_recording_is_synthetic(tmp_path: Path, synthetic
     assert open_stored_recording(tmp_path / "plain.zarr").synthetic is synthetic
 
 
+def test_triggers_are_stored_as_a_stream_of_their_own(tmp_path: Path) -> None:
+    # TIME_HIGH 2 is 128 us: an event, a rising edge on channel 0, an event, a falling edge on channel 31.
+    words = [0x8 << 28 | 2, 0x0, 0xA << 28 | 5 << 22 | 1, 0x0, 0xA << 28 | 9 << 22 | 31 << 8]
+    header = b"% evt 2.0\n% format EVT2;height=6;width=8\n% end\n"
+    (tmp_path / "a.raw").write_bytes(header + np.array(words, "<u4").tobytes())
+    convert(tmp_path / "a.raw", tmp_path / "out.zarr", SMALL)
+    stored = open_stored_recording(tmp_path / "out.zarr")
+    triggers = stored.triggers()
+    assert (triggers.t.tolist(), triggers.channel.tolist(), triggers.value.tolist()) == ([133, 137], [0, 31], [1, 0])
+    assert (stored.attributes["num_triggers"], stored.report.trigger_words) == (2, 2)
+    assert open_file_or_store(tmp_path / "out.zarr").triggers().t.tolist() == [133, 137]
+
+
+def test_recording_without_triggers_has_none_stored(tmp_path: Path) -> None:
+    write_dat(tmp_path / "a_td.dat", _events(), SIZE)
+    convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", SMALL)
+    assert len(open_stored_recording(tmp_path / "out.zarr").triggers()) == 0
+
+
 def test_repairs_are_counted_in_store_and_summary(tmp_path: Path) -> None:
     write_dat(tmp_path / "a_td.dat", _events(), SIZE)
     with (tmp_path / "a_td.dat").open("ab") as file:
@@ -205,8 +226,10 @@ def test_interrupted_conversion_resumes_to_the_same_bytes(tmp_path: Path, monkey
     source = _gen1_folder(tmp_path / "gen1")
     convert(source, tmp_path / "whole.zarr", SMALL)
 
-    def chunks_until_the_plug_is_pulled(self: Recording, num_events: int = 1 << 20) -> Iterator[Events]:
-        for batch in original(self, 100):
+    def chunks_until_the_plug_is_pulled(
+        self: Recording, *, on_triggers: Callable[[Triggers], None]
+    ) -> Iterator[Events]:
+        for batch in original(self, 100, on_triggers=on_triggers):
             yield batch
             if self.path.name.startswith("b"):
                 raise KeyboardInterrupt
@@ -226,7 +249,7 @@ def test_small_batches_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.M
     write_dat(tmp_path / "a_td.dat", _events(), SIZE)
     convert(tmp_path / "a_td.dat", tmp_path / "whole.zarr", SMALL)
     original = Recording.chunks
-    monkeypatch.setattr(Recording, "chunks", lambda self, num_events=7: original(self, num_events))
+    monkeypatch.setattr(Recording, "chunks", lambda self, on_triggers: original(self, 7, on_triggers=on_triggers))
     convert(tmp_path / "a_td.dat", tmp_path / "pieces.zarr", SMALL)
     assert _content(tmp_path / "pieces.zarr") == _content(tmp_path / "whole.zarr")
 
