@@ -1,0 +1,132 @@
+"""Layout of an array as its metadata state it, and how its chunks are unpacked; no file in sight."""
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["RowLayout", "parse_layout"]
+
+_DTYPES = {
+    name: np.dtype(name)
+    for name in (
+        "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+        "float16", "float32", "float64",
+    )
+}  # fmt: skip
+
+_LARGEST_CHUNK_BYTES = (1 << 31) - 1
+"""Of blosc; no array of ours comes near it."""
+
+Unpack = Callable[[bytes, NDArray[np.uint8]], None]
+"""Decodes the bytes of a chunk into an array of just its size, or raises ValueError or RuntimeError."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """What the metadata of an array say, as far as it is needed to read it."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunk_rows: int
+    chunks_per_shard: int
+    index_at: str | None
+    """``end`` or ``start`` of a shard; None for chunks in files of their own."""
+    unpack: Unpack
+    has_crc32c: bool
+    attributes: Mapping[str, Any]
+
+
+def _unpack_zstd(data: bytes, out: NDArray[np.uint8]) -> None:
+    from numcodecs.zstd import decompress
+
+    # A frame of another size would leave a part of `out` as it was, without a word.
+    _check_size(_zstd_content_size(data), out)
+    decompress(data, out)
+
+
+def _zstd_content_size(frame: bytes) -> int:
+    """Return the size that the header of a zstd frame states (RFC 8878, section 3.1.1.1)."""
+    descriptor = frame[4] if len(frame) > 4 else 0
+    is_single_segment = bool(descriptor & 0x20)
+    size_bytes = (int(is_single_segment), 2, 4, 8)[descriptor >> 6]
+    first = 5 + (not is_single_segment) + (0, 1, 2, 4)[descriptor & 3]
+    if not 0 < size_bytes <= len(frame) - first:
+        raise ValueError("the zstd frame does not state its size")
+    # Two bytes go on where one ends.
+    return int.from_bytes(frame[first : first + size_bytes], "little") + (256 if size_bytes == 2 else 0)
+
+
+def _unpack_blosc(data: bytes, out: NDArray[np.uint8]) -> None:
+    from numcodecs import blosc
+
+    # As the Zarr API has it: the threads of the library do not live through a fork.
+    blosc.use_threads = False
+    # The library reads as many bytes as this header claims, present or not.
+    header = struct.Struct("<4B3I")
+    if len(data) < header.size:
+        raise ValueError(f"{len(data)} bytes are too few for a blosc chunk")
+    *_, unpacked, _, packed = header.unpack_from(data)
+    _check_size(unpacked, out)
+    if packed != len(data):
+        raise ValueError(f"blosc chunk of {len(data)} bytes claims {packed}")
+    blosc.decompress(data, out)
+
+
+def _check_size(stated: int, out: NDArray[np.uint8]) -> None:
+    if stated != out.nbytes:
+        raise ValueError(f"unpacks to {stated} bytes, must be {out.nbytes}")
+
+
+_UNPACKERS: dict[str, Unpack] = {"zstd": _unpack_zstd, "blosc": _unpack_blosc}
+
+
+def parse_layout(metadata: Mapping[str, Any]) -> RowLayout | None:
+    """Return the layout of an array, None when it is not one of those read here."""
+    try:
+        shape, file_shape = tuple(metadata["shape"]), metadata["chunk_grid"]["configuration"]["chunk_shape"]
+        dtype = _DTYPES[metadata["data_type"]]
+        codecs, chunk_shape, index_at = metadata["codecs"], file_shape, None
+        if [codec["name"] for codec in codecs] == ["sharding_indexed"]:
+            sharding = codecs[0]["configuration"]
+            codecs, chunk_shape = sharding["codecs"], sharding["chunk_shape"]
+            index_at = sharding.get("index_location", "end")
+            if [codec["name"] for codec in sharding["index_codecs"]] != ["bytes", "crc32c"]:
+                return None
+        as_bytes, packing, *checksum = codecs
+        unpack = _UNPACKERS[packing["name"]]
+        is_known = (
+            metadata["zarr_format"] == 3
+            and metadata["chunk_grid"]["name"] == "regular"
+            and metadata["chunk_key_encoding"] == {"name": "default", "configuration": {"separator": "/"}}
+            and not metadata.get("storage_transformers")
+            and as_bytes["name"] == "bytes"
+            and as_bytes.get("configuration", {}).get("endian", "little") == "little"
+            and [codec["name"] for codec in checksum] in ([], ["crc32c"])
+            and index_at in (None, "start", "end")
+            and _cut_first_axis_alone(shape, file_shape, chunk_shape, dtype.itemsize)
+        )
+        attributes = metadata.get("attributes", {})
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return None
+    if not is_known:
+        return None
+    per_shard = file_shape[0] // chunk_shape[0]
+    return RowLayout(shape, dtype, chunk_shape[0], per_shard, index_at, unpack, bool(checksum), attributes)
+
+
+def _cut_first_axis_alone(shape: tuple[int, ...], shard: list[int], chunk: list[int], itemsize: int) -> bool:
+    """Return whether shards and chunks are whole rows, and of a size that can be."""
+    numbers = [*shape, *shard, *chunk]
+    return (
+        all(type(number) is int and number >= 0 for number in numbers)
+        and len(shape) == len(shard) == len(chunk) > 0
+        and list(shape[1:]) == shard[1:] == chunk[1:]
+        and chunk[0] > 0
+        and shard[0] > 0
+        and shard[0] % chunk[0] == 0
+        and int(np.prod(chunk, dtype=object)) * itemsize <= _LARGEST_CHUNK_BYTES
+    )

@@ -1,0 +1,286 @@
+"""Rows of a stored array, read straight from its files.
+
+The Zarr API takes about a millisecond a call, whatever the size; a window of events is decoded in a tenth of that. So
+the layouts that `_layout` writes are read here: chunks that cut the first axis alone, each a file of its own or one of
+a shard, in zstd or blosc, with or without crc32c behind. Every other layout goes through the Zarr API.
+
+Nothing a file says is believed before it is checked: spans lie within the file, checksums agree, a chunk unpacks to
+just its size. A missing chunk is damage, since all of them are written.
+
+A reader holds values only, so it can be pickled. Files stay open in one cache of the process and are read by
+``pread``, which has no position to share: threads and forked workers do not disturb each other.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.errors import FormatError, InputError, OptionError
+
+from ._row_layout import RowLayout, parse_layout
+
+__all__ = ["RowReader", "ShardReader", "open_rows"]
+
+_OPEN_SHARDS = 64
+"""Files kept open; an index goes with each."""
+
+_CHECKSUM_BYTES = 4
+
+_MISSING = (1 << 64) - 1
+"""Offset and length of a chunk that a shard does not hold."""
+
+
+class RowReader(Protocol):
+    """An array that is read by ranges of its first axis."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole array."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a value."""
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What was written about the array."""
+
+    def read(self, start: int, stop: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the rows ``start`` to ``stop``, in `out` when it is given; see :meth:`ShardReader.read`."""
+
+
+def open_rows(path: Path) -> RowReader:
+    """Return the reader of the array at `path`: a :class:`ShardReader`, or the Zarr API for other layouts.
+
+    Raises
+    ------
+    FormatError
+        When the metadata are missing or damaged.
+    """
+    try:
+        metadata = json.loads((path / "zarr.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(metadata, dict):
+        raise _damaged(path, "zarr.json is no object")
+    layout = parse_layout(metadata)
+    return _ZarrRows(path) if layout is None else ShardReader(path, layout)
+
+
+class ShardReader:
+    """Reads an array of a known layout; made by :func:`open_rows`."""
+
+    def __init__(self, path: Path, layout: RowLayout) -> None:
+        self._path = path
+        self._layout = layout
+
+    def __repr__(self) -> str:
+        return f"ShardReader({str(self._path)!r}, {self.shape}, {self.dtype})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole array."""
+        return self._layout.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a value."""
+        return self._layout.dtype
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What was written about the array."""
+        return self._layout.attributes
+
+    def read(self, start: int, stop: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the rows ``start`` to ``stop``.
+
+        Parameters
+        ----------
+        start, stop : int
+            Range of the first axis, ``0 <= start <= stop <= shape[0]``.
+        out : ndarray, shape (stop - start, ...), optional
+            C-ordered array of the same type to decode into.
+
+        Returns
+        -------
+        ndarray, shape (stop - start, ...)
+            `out` when it was given.
+
+        Raises
+        ------
+        OptionError
+            When the range lies outside the array, or `out` does not fit.
+        FormatError
+            When a chunk is missing or damaged; `out` then holds anything.
+        """
+        if not 0 <= start <= stop <= self.shape[0]:
+            raise OptionError(f"rows must lie in 0..{self.shape[0]}, got {start} to {stop}")
+        per_chunk = self._layout.chunk_rows
+        chunks = range(start // per_chunk, -(-stop // per_chunk)) if start < stop else range(0)
+        # Before memory is taken for them: that many rows are there.
+        spans = [self._span(chunk) for chunk in chunks]
+        rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
+        scratch: NDArray[Any] | None = None
+        for chunk, (shard, offset, length) in zip(chunks, spans, strict=True):
+            low, high = max(start, chunk * per_chunk), min(stop, (chunk + 1) * per_chunk)
+            data = self._packed(chunk, shard, offset, length)
+            target = rows[low - start : high - start]
+            if high - low == per_chunk:
+                self._decode(chunk, data, target)
+                continue
+            if scratch is None:
+                scratch = np.empty((per_chunk, *self.shape[1:]), self.dtype)
+            self._decode(chunk, data, scratch)
+            target[:] = scratch[low - chunk * per_chunk : high - chunk * per_chunk]
+        return rows
+
+    def _span(self, chunk: int) -> tuple["_Shard", int, int]:
+        """Return the file of a chunk, where it begins in it, and its length."""
+        number, entry = divmod(chunk, self._layout.chunks_per_shard)
+        shard = _open_shard(self, number)
+        offset, length = shard.spans[entry]
+        if offset == length == _MISSING:
+            raise self._damage(chunk, "missing")
+        if offset + length > shard.size:
+            raise self._damage(chunk, f"bytes {offset} to {offset + length} of a file of {shard.size}")
+        return shard, offset, length
+
+    def _packed(self, chunk: int, shard: "_Shard", offset: int, length: int) -> bytes:
+        """Return the packed bytes of a chunk, their checksum verified and taken off."""
+        from google_crc32c import value as crc32c
+
+        data = _read_at(shard.descriptor, offset, length)
+        if len(data) != length:
+            raise self._damage(chunk, f"{len(data)} of {length} bytes at offset {offset}")
+        if not self._layout.has_crc32c:
+            return data
+        payload, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
+        if crc32c(payload) != int.from_bytes(checksum, "little"):
+            raise self._damage(chunk, f"wrong checksum at offset {offset}")
+        return payload
+
+    def _decode(self, chunk: int, data: bytes, out: NDArray[Any]) -> None:
+        try:
+            self._layout.unpack(data, out.reshape(-1).view(np.uint8))
+        except (ValueError, RuntimeError) as error:
+            raise self._damage(chunk, str(error)) from error
+
+    def open_shard(self, number: int) -> "_Shard":
+        """Return a shard file and its index, for the cache of the process."""
+        path = self._path.joinpath("c", str(number), *("0" for _ in self.shape[1:]))
+        try:
+            shard = _Shard(path)
+        except FileNotFoundError as error:
+            raise _damaged(path, "missing") from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        layout = self._layout
+        if layout.index_at is None:
+            shard.spans = [(0, shard.size)]
+            return shard
+        index_bytes = 16 * layout.chunks_per_shard
+        begin = 0 if layout.index_at == "start" else shard.size - index_bytes - _CHECKSUM_BYTES
+        if shard.size < index_bytes + _CHECKSUM_BYTES:
+            raise _damaged(path, f"{shard.size} bytes cannot hold an index of {layout.chunks_per_shard} chunks")
+        shard.spans = _parse_index(path, _read_at(shard.descriptor, begin, index_bytes + _CHECKSUM_BYTES))
+        return shard
+
+    def _damage(self, chunk: int, reason: str) -> FormatError:
+        first = chunk * self._layout.chunk_rows
+        stop = min(first + self._layout.chunk_rows, self.shape[0])
+        return _damaged(self._path, f"rows {first} to {stop}: {reason}")
+
+
+class _Shard:
+    """An open file, closed with the last reference to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = -1
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.size = os.fstat(self.descriptor).st_size
+        self.spans: list[tuple[int, int]] = []
+        """Offset and length of each chunk."""
+
+    def __del__(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+
+@lru_cache(maxsize=_OPEN_SHARDS)
+def _open_shard(reader: ShardReader, number: int) -> _Shard:
+    # By reader, not by path: a recording that is written again is opened again, and read from its new files.
+    return reader.open_shard(number)
+
+
+def _read_at(descriptor: int, offset: int, length: int) -> bytes:
+    """Return up to `length` bytes at `offset`; the system may hand out a long stretch in parts."""
+    data = os.pread(descriptor, length, offset)
+    while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
+        data += more
+    return data
+
+
+def _parse_index(path: Path, data: bytes) -> list[tuple[int, int]]:
+    """Return offset and length of every chunk of a shard."""
+    from google_crc32c import value as crc32c
+
+    entries, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
+    if crc32c(entries) != int.from_bytes(checksum, "little"):
+        raise _damaged(path, "wrong checksum of the index")
+    return [(offset, length) for offset, length in np.frombuffer(entries, "<u8").reshape(-1, 2).tolist()]
+
+
+def _fitting(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return `out` when it can be decoded into, or a new array."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if out.shape != shape or out.dtype != dtype or not (out.flags.c_contiguous and out.flags.writeable):
+        raise OptionError(f"out must be a writable C-ordered {dtype} {shape} array, got {out.dtype} {out.shape}")
+    return out
+
+
+def _damaged(where: Path, reason: str) -> FormatError:
+    return FormatError(f"{where}: damaged, {reason}", hint="convert the recording again")
+
+
+class _ZarrRows:
+    """Any other array, read through the Zarr API."""
+
+    def __init__(self, path: Path) -> None:
+        import zarr
+
+        self._path = path
+        try:
+            self._array = zarr.open_array(path, mode="r")
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise _damaged(path, str(error)) from error
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self._array.dtype)
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        return dict(self._array.attrs)
+
+    def read(self, start: int, stop: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        if not 0 <= start <= stop <= self.shape[0]:
+            raise OptionError(f"rows must lie in 0..{self.shape[0]}, got {start} to {stop}")
+        rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
+        # A wrong checksum is a ValueError (crc32c) or a RuntimeError (zstd, blosc), depending on the codec.
+        try:
+            rows[...] = self._array[start:stop]
+        except (ValueError, RuntimeError, OSError) as error:
+            raise _damaged(self._path, f"rows {start} to {stop} ({error})") from error
+        return rows
