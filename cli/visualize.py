@@ -11,7 +11,6 @@ from ._options import (
     Filters,
     Policy,
     Quiet,
-    RecordingPath,
     SensorSizeText,
     Start,
     parse_policy,
@@ -25,7 +24,9 @@ __all__ = ["command"]
 
 
 def command(
-    file: RecordingPath,
+    source: Annotated[
+        str, typer.Argument(help="Event file, store, or synthetic://?seed=1&seconds=5.", show_default=False)
+    ],
     output: Annotated[str, typer.Option("--output", "-o", help="clip.mp4, clip.gif, frames/%06d.png or picture.png.")],
     boxes: Annotated[
         Path | None, typer.Option(help="Detections: .jsonl of eventdet stream, or .npy.", show_default=False)
@@ -47,16 +48,16 @@ def command(
     """Draw a recording, with boxes if given, to a video or pictures."""
     from eventdet.boxes import GEN1_CLASSES
     from eventdet.drawing import Style
-    from eventdet.filters import with_filters
     from eventdet.formats import read_boxes
     from eventdet.sinks import Clip, read_detections, visualize
-    from eventdet.sources.stored import open_file_or_store
+    from eventdet.sources.filtered import filter_finite
+    from eventdet.sources.target import open_finite
     from eventdet.units import parse_duration_us
 
-    recording = open_file_or_store(
-        file, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates)
+    recording = filter_finite(
+        open_finite(source, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates)),
+        filters or (),
     )
-    recording = with_filters(recording, filters or ())
     start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
     header, detections = (None, None) if boxes is None else read_detections(boxes)
     clip = Clip(

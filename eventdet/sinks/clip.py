@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,45 @@ from numpy.typing import NDArray
 from eventdet.boxes import GEN1_CLASSES, Boxes
 from eventdet.drawing import Caption, Style, render_frame
 from eventdet.errors import OptionError
+from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
 from eventdet.units import MICROSECONDS_PER_SECOND
 
 from .frames import NOTHING_WRITTEN, check_frame_target, open_frame_writer, write_png
 
 if TYPE_CHECKING:
-    from eventdet.formats import Recording, Window
+    from eventdet.formats import Window
 
-__all__ = ["Clip", "VisualizeSummary", "visualize"]
+__all__ = ["Clip", "DrawnSource", "VisualizeSummary", "visualize"]
+
+
+class DrawnSource(Protocol):
+    """What is asked of a source of events to draw it: a recording is one, a synthetic source another."""
+
+    @property
+    def name(self) -> str:
+        """What the pictures are titled."""
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        """Rows and columns of the camera."""
+
+    @property
+    def report(self) -> ReadReport:
+        """Counts of what was read and repaired so far."""
+
+    @property
+    def t_first_us(self) -> int:
+        """Stamp of the first event, microseconds."""
+
+    @property
+    def t_last_us(self) -> int:
+        """Stamp of the last event, microseconds."""
+
+    def windows(
+        self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
+    ) -> "Iterator[Window]":
+        """Yield windows in order, empty ones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +129,7 @@ class VisualizeSummary:
 
 
 def visualize(
-    recording: "Recording",
+    recording: DrawnSource,
     target: str,
     *,
     boxes: Boxes | None = None,
@@ -112,8 +143,8 @@ def visualize(
 
     Parameters
     ----------
-    recording : Recording
-        Open recording.
+    recording : Recording or SyntheticSource
+        What is drawn.
     target : str
         ``.mp4``, ``.gif``, numbered ``.png`` such as ``frames/%06d.png``, or ``picture.png`` for a single picture: the
         window at ``clip.start_us``, else the one with most events.
@@ -185,7 +216,7 @@ def _until(stopped: Callable[[], bool], windows: "Iterator[Window]") -> "Iterato
         yield window
 
 
-def _share_done(recording: "Recording", plan: Clip, t_us: int) -> float:
+def _share_done(recording: DrawnSource, plan: Clip, t_us: int) -> float:
     first_us = recording.t_first_us if plan.start_us is None else plan.start_us
     last_us = recording.t_last_us if plan.stop_us is None else plan.stop_us
     return min(1.0, max(0.0, (t_us - first_us) / max(1, last_us - first_us)))
@@ -221,7 +252,7 @@ class _Timeline:
 class _Painter:
     """Everything that the pictures of one recording share."""
 
-    recording: "Recording"
+    recording: DrawnSource
     plan: Clip
     style: Style
     boxes: _Timeline
@@ -238,7 +269,7 @@ class _Painter:
             labels=self.labels.newest(window.t1_us, hold_us=plan.hold_labels_us),
             class_names=plan.class_names,
             caption=Caption(
-                title=self.recording.path.name,
+                title=self.recording.name,
                 t_us=window.t1_us,
                 window_us=plan.window_us,
                 num_events=len(window.events),

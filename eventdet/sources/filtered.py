@@ -8,8 +8,9 @@ from eventdet.formats import Recording
 
 from ._protocol import EventSource
 from .live import LiveSource
+from .synthetic import SyntheticSource
 
-__all__ = ["filter_source"]
+__all__ = ["filter_finite", "filter_source"]
 
 
 def filter_source(source: EventSource, texts: Sequence[str]) -> EventSource:
@@ -18,13 +19,18 @@ def filter_source(source: EventSource, texts: Sequence[str]) -> EventSource:
     Raises
     ------
     OptionError
-        When a text names no filter, a filter does not fit the sensor, or the source is neither a recording nor live.
+        When a text names no filter, a filter does not fit the sensor, or the source is of another kind.
     """
-    if not texts:
-        return source
     if isinstance(source, LiveSource):
         source.add_filters([parse_filter(text) for text in texts])
         return source
-    if not isinstance(source, Recording):
+    if not isinstance(source, Recording | SyntheticSource):
         raise OptionError(f"filters need a recording, got the source {source.name}", hint="record it to a file first")
+    return filter_finite(source, texts)
+
+
+def filter_finite(source: Recording | SyntheticSource, texts: Sequence[str]) -> Recording | SyntheticSource:
+    """Return a recording or a synthetic source seen through the filters; raises as `filter_source` does."""
+    if isinstance(source, SyntheticSource):
+        return source.filtered([parse_filter(text) for text in texts])
     return with_filters(source, texts)

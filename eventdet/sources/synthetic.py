@@ -1,12 +1,13 @@
 """Events from the simulator, without a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from eventdet.boxes import Boxes
 from eventdet.events import Events
+from eventdet.filters import EventFilter, filtered_size, move_boxes, start_filters
 from eventdet.formats import Window, WindowGrid, cut_windows
-from eventdet.geometry import SensorSize
+from eventdet.geometry import GEN1, SensorSize
 from eventdet.report import ReadReport
 from eventdet.simulation import SimulatedRecording, simulate
 
@@ -24,15 +25,27 @@ class SyntheticSource:
         Length, microseconds.
     label_rate_hz : float
         Label times a second.
+    filters : sequence of EventFilter
+        What the events pass through; the labels move with them.
+
+    Raises
+    ------
+    OptionError
+        When a filter does not fit the sensor.
     """
 
     format = "synthetic"
     synthetic = True
 
-    def __init__(self, *, seed: int, duration_us: int, label_rate_hz: float = 4.0) -> None:
+    def __init__(
+        self, *, seed: int, duration_us: int, label_rate_hz: float = 4.0, filters: Sequence[EventFilter] = ()
+    ) -> None:
         self.seed = seed
         self.duration_us = duration_us
+        self.filters = tuple(filters)
+        """Applied in order."""
         self._label_rate_hz = label_rate_hz
+        self._size = filtered_size(self.filters, GEN1)
         self.report = ReadReport()
         """Events handed out so far; nothing is ever repaired."""
 
@@ -45,20 +58,29 @@ class SyntheticSource:
     def _recording(self) -> SimulatedRecording:
         return simulate(self.seed, self.duration_us, label_rate_hz=self._label_rate_hz)
 
-    @property
+    @cached_property
     def events(self) -> Events:
-        """All events."""
-        return self._recording.events
+        """All events, after the filters."""
+        return start_filters(self.filters, GEN1)(self._recording.events)
 
     @property
     def labels(self) -> Boxes:
         """Exact boxes of every labelled moment."""
-        return self._recording.boxes
+        return move_boxes(self.filters, self._recording.boxes, GEN1)
 
     @property
     def sensor_size(self) -> SensorSize:
-        """Rows and columns of the simulated camera."""
-        return self._recording.size
+        """Rows and columns of the simulated camera, after the filters."""
+        return self._size
+
+    def filtered(self, filters: Sequence[EventFilter]) -> "SyntheticSource":
+        """Return the same source seen through more filters; raises as the constructor does."""
+        return SyntheticSource(
+            seed=self.seed,
+            duration_us=self.duration_us,
+            label_rate_hz=self._label_rate_hz,
+            filters=(*self.filters, *filters),
+        )
 
     @property
     def t_first_us(self) -> int:

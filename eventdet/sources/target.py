@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl, urlsplit
 
 from eventdet.errors import OptionError
-from eventdet.formats import ReadPolicy
+from eventdet.formats import ReadPolicy, Recording
 from eventdet.geometry import SensorSize
 
 from ._open_live import LIVE_SCHEMES, LiveOptions, open_live
@@ -11,7 +11,7 @@ from ._protocol import EventSource
 from .stored import open_file_or_store
 from .synthetic import SyntheticSource
 
-__all__ = ["open_source"]
+__all__ = ["open_finite", "open_source"]
 
 _LONGEST_SYNTHETIC_S = 600.0
 """A simulated source lies in memory: ten minutes of traffic are about 4 GB."""
@@ -67,12 +67,30 @@ def open_source(
         return open_live(target, LiveOptions(format, sensor_size, policy, allow_remote))
     if format is not None:
         raise OptionError(f"source {target!r}: format is for live streams, got {format!r}", hint="leave it out")
-    if not separator:
-        return open_file_or_store(target, sensor_size=sensor_size, policy=policy)
-    if scheme != "synthetic":
+    if separator and scheme != "synthetic":
         known = ", ".join(("synthetic", *LIVE_SCHEMES))
         raise OptionError(f"source {target!r}: unknown scheme {scheme!r}", hint=f"give a file, or one of {known}")
-    return _synthetic(target)
+    return open_finite(target, sensor_size=sensor_size, policy=policy)
+
+
+def open_finite(
+    target: str, *, sensor_size: SensorSize | None = None, policy: str | ReadPolicy = "repair"
+) -> Recording | SyntheticSource:
+    """Return the source that a path or a synthetic address names: one with an end, that can be read again.
+
+    Raises
+    ------
+    OptionError
+        When a parameter is unknown, or the address is that of a live stream.
+    InputError
+        When the file cannot be read.
+    """
+    scheme, separator, _ = target.partition("://")
+    if scheme == "synthetic":
+        return _synthetic(target)
+    if separator or target == "-":
+        raise OptionError(f"source {target!r}: a recording is needed", hint="give a file, or synthetic://?seed=1")
+    return open_file_or_store(target, sensor_size=sensor_size, policy=policy)
 
 
 def _synthetic(target: str) -> SyntheticSource:

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from eventdet.cli.main import run
 from eventdet.errors import InputError, OptionError
 from eventdet.simulation import simulate
 from eventdet.sources import SyntheticSource, open_source
+from eventdet.sources.filtered import filter_source
 
 
 def test_a_synthetic_address_gives_the_simulators_events() -> None:
@@ -14,6 +18,32 @@ def test_a_synthetic_address_gives_the_simulators_events() -> None:
     np.testing.assert_array_equal(source.events.t, expected.t)
     windows = list(source.windows(50_000))
     assert sum(len(window.events) for window in windows) == len(expected)
+
+
+def test_a_synthetic_source_is_filtered_with_its_labels() -> None:
+    source = open_source("synthetic://?seed=1&seconds=1")
+    assert isinstance(source, SyntheticSource)
+    seen = filter_source(source, ["polarity:keep=on", "crop:x=0,y=0,w=255,h=240"])
+    assert isinstance(seen, SyntheticSource)
+    inside = (source.events.x < 255) & (source.events.p == 1)
+    np.testing.assert_array_equal(seen.events.x, source.events.x[inside])
+    assert (seen.name, seen.sensor_size) == (source.name, (240, 255))
+    assert seen.labels.xyxy[:, 2].max() == 255
+    assert sum(len(window.events) for window in seen.windows(50_000)) == np.count_nonzero(inside)
+    with pytest.raises(OptionError, match="crop must lie on"):
+        filter_source(source, ["crop:x=0,y=0,w=400,h=240"])
+
+
+def test_a_synthetic_source_is_drawn_through_filters(tmp_path: Path) -> None:
+    target = "synthetic://?seed=4&seconds=0.2"
+    assert run(["visualize", target, "-o", str(tmp_path / "a.png"), "--filter", "polarity:keep=on", "-q"]) == 0
+    assert (tmp_path / "a.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("target", ["tcp://127.0.0.1:9", "-"])
+def test_a_live_source_is_not_drawn(target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["visualize", target, "-o", str(tmp_path / "a.png")]) == 2
+    assert "a recording is needed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
