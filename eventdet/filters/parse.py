@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from pathlib import Path
 from typing import Any
 
+from eventdet.arguments import parse_arguments
 from eventdet.errors import OptionError, check_option
-from eventdet.units import parse_duration_us
 
 from .base import EventFilter
 from .moves import Crop, Flip, Rotate, Scale, Transpose
@@ -52,31 +51,11 @@ def parse_filter(text: str) -> EventFilter:
     """
     name, _, rest = text.partition(":")
     make = FILTERS[check_option("filter", name, FILTERS)]
-    known: dict[str, Field[Any]] = {field.name.removesuffix("_us"): field for field in fields(make)}  # type: ignore[arg-type]  # each is a dataclass
-    values = {}
-    for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals or key not in known:
-            raise OptionError(
-                f"filter {name} takes {_usage(known)}, got {part!r}", hint=f"write {name}:{_usage(known)}"
-            )
-        values[known[key].name] = _value(f"filter {name}: {key}", value, known[key])
-    missing = [key for key, field in known.items() if field.default is MISSING and field.name not in values]
+    known: tuple[Field[Any], ...] = fields(make)  # type: ignore[arg-type]  # each is a dataclass
+    values = parse_arguments(f"filter {name}", rest, {field.name: field.type for field in known})
+    needed = [field.name for field in known if field.default is MISSING]
+    missing = [name.removesuffix("_us") for name in needed if name not in values]
     if missing:
-        raise OptionError(f"filter {name} needs {', '.join(missing)}", hint=f"write {name}:{_usage(known)}")
+        usage = ",".join(f"{key}=…" for key in missing)
+        raise OptionError(f"filter {name} needs {', '.join(missing)}", hint=f"add {usage}")
     return make(**values)
-
-
-def _usage(known: dict[str, Field[Any]]) -> str:
-    return ",".join(f"{key}=…" for key in known) or "no arguments"
-
-
-def _value(name: str, text: str, field: Field[Any]) -> object:
-    if field.name.endswith("_us"):
-        return parse_duration_us(text, name=name)
-    if field.type is str or field.type is Path:
-        return field.type(text)
-    try:
-        return int(text) if field.type is int else float(text)
-    except ValueError:
-        raise OptionError(f"{name} must be a number, got {text!r}") from None
