@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,7 @@ from eventdet.triggers import Triggers
 
 from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES, unpack_words
 from .representations import Representation, Tensor
-
-if TYPE_CHECKING:
-    import zarr
-
-    from ._layout import ZarrArray
+from .shard_reader import RowReader, open_rows
 
 __all__ = ["StoredFrames", "StoredRecording", "find_stored_recordings", "is_store", "open_stored_recording"]
 
@@ -103,8 +99,8 @@ def _read_attributes(path: Path) -> Mapping[str, Any]:
 class StoredFrames:
     """The tensors of a recording, window after window."""
 
-    array: "ZarrArray"
-    """Shape (windows, ...): all of them, as Zarr reads them."""
+    rows: RowReader
+    """Shape (windows, ...): all of them."""
 
     representation: Representation
     """What each tensor is."""
@@ -120,7 +116,7 @@ class StoredFrames:
 
     def __len__(self) -> int:
         """Return the number of windows."""
-        return int(self.array.shape[0])
+        return self.rows.shape[0]
 
     def __getitem__(self, index: int) -> Tensor:
         """Return the tensor of one window, shape `representation.shape(size)`; negative numbers count from the end.
@@ -134,7 +130,7 @@ class StoredFrames:
         """
         if not -len(self) <= index < len(self):
             raise IndexError(f"window must be in 0..{len(self) - 1}, got {index}")
-        return cast(Tensor, _read(self.array, slice(index % len(self), index % len(self) + 1))[0])
+        return cast(Tensor, self.rows.read(index % len(self), index % len(self) + 1)[0])
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yield the tensors in order."""
@@ -215,13 +211,15 @@ class StoredRecording:
         base_us = int(self.attributes["t_base_us"])
         first = 0 if t0_us is None else max(0, t0_us - base_us)
         stop = (1 << 32) if t1_us is None else max(first, t1_us - base_us)
-        index = self._milliseconds
+        index, (stamps, packed) = self._milliseconds, self._event_columns
         last_entry = len(index) - 1
         read_from = int(index[min(first // 1000, last_entry)])
         read_to = int(index[min(-(-stop // 1000), last_entry)])
-        offsets = _read(self._array("events/t"), slice(read_from, read_to))
+        if not 0 <= read_from <= read_to <= stamps.shape[0]:
+            raise self._damaged(f"index/ms names events {read_from} to {read_to} of {stamps.shape[0]}")
+        offsets = stamps.read(read_from, read_to)
         low, high = np.searchsorted(offsets, (first, stop))
-        words = _read(self._array("events/word"), slice(read_from + int(low), read_from + int(high)))
+        words = packed.read(read_from + int(low), read_from + int(high))
         return unpack_words(offsets[low:high].astype(np.int64) + base_us, words)
 
     def chunks(self, num_events: int = 1 << 18) -> Iterator[Events]:
@@ -229,10 +227,11 @@ class StoredRecording:
         if not self.has_events:
             raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
         base_us = int(self.attributes["t_base_us"])
-        for start in range(0, self.num_events, num_events):
-            rows = slice(start, start + num_events)
-            offsets, words = _read(self._array("events/t"), rows), _read(self._array("events/word"), rows)
-            yield unpack_words(offsets.astype(np.int64) + base_us, words)
+        stamps, packed = self._event_columns
+        num_stored = stamps.shape[0]
+        for start in range(0, num_stored, num_events):
+            stop = min(start + num_events, num_stored)
+            yield unpack_words(stamps.read(start, stop).astype(np.int64) + base_us, packed.read(start, stop))
 
     def frames(self, name: str | None = None) -> StoredFrames:
         """Return the stored tensors of one representation; without a name, the only one there is.
@@ -249,16 +248,16 @@ class StoredRecording:
             raise InputError(f"{self.path}: stored without tensors", hint="convert it again without --no-frames")
         if name is None and len(names) > 1:
             raise OptionError(f"name must say which tensors, there are {', '.join(names)}")
-        array = self._array(f"frames/{check_option('name', name or names[0], names)}")
-        attributes = cast("dict[str, Any]", array.attrs.asdict())
+        rows = open_rows(self.path / "frames" / check_option("name", name or names[0], names))
+        attributes = rows.attributes
         grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
-        return StoredFrames(array, Representation(attributes["name"], int(attributes["bins"])), **grid)
+        return StoredFrames(rows, Representation(attributes["name"], int(attributes["bins"])), **grid)
 
     def labels(self) -> Boxes:
         """Return the labels in the order of time; none when the source had no label file."""
         if not (self.path / "labels").is_dir():
             return Boxes.empty()
-        columns = {name: _read(self._array(f"labels/{name}"), slice(None)) for name in LABEL_DTYPES}
+        columns = {name: self._column(f"labels/{name}") for name in LABEL_DTYPES}
         x, y, w, h = (columns.pop(name) for name in ("x", "y", "w", "h"))
         return Boxes.from_xyxy(np.stack([x, y, x + w, y + h], axis=1), **columns)
 
@@ -266,33 +265,26 @@ class StoredRecording:
         """Return the external triggers in the order of the source; none when it had none."""
         if not (self.path / "triggers").is_dir():
             return Triggers.empty()
-        return Triggers(**{name: _read(self._array(f"triggers/{name}"), slice(None)) for name in TRIGGER_DTYPES})
-
-    @cached_property
-    def _group(self) -> "zarr.Group":
-        import zarr
-
-        return zarr.open_group(self.path, mode="r")
+        return Triggers(**{name: self._column(f"triggers/{name}") for name in TRIGGER_DTYPES})
 
     @cached_property
     def _milliseconds(self) -> NDArray[np.int64]:
-        return _read(self._array("index/ms"), slice(None))
+        index = self._column("index/ms")
+        if not len(index):
+            raise self._damaged("index/ms is empty")
+        return index
 
-    def _array(self, name: str) -> "ZarrArray":
-        try:
-            return cast("ZarrArray", self._group[name])
-        except (KeyError, ValueError, OSError) as error:
-            raise FormatError(
-                f"{self.path}: {name} is damaged ({error})", hint="convert the recording again"
-            ) from error
+    @cached_property
+    def _event_columns(self) -> tuple[RowReader, RowReader]:
+        """Stamps and words."""
+        stamps, words = open_rows(self.path / "events" / "t"), open_rows(self.path / "events" / "word")
+        if stamps.shape != words.shape:
+            raise self._damaged(f"events/t has shape {stamps.shape}, events/word {words.shape}")
+        return stamps, words
 
+    def _column(self, name: str) -> NDArray[Any]:
+        rows = open_rows(self.path / name)
+        return rows.read(0, rows.shape[0])
 
-def _read(array: "ZarrArray", rows: slice) -> NDArray[Any]:
-    # A wrong checksum is a ValueError (crc32c) or a RuntimeError (zstd, blosc), depending on the codec.
-    try:
-        return np.asarray(array[rows])
-    except (ValueError, RuntimeError, OSError) as error:
-        raise FormatError(
-            f"{array.store_path}: rows {rows.start} to {rows.stop} are damaged ({error})",
-            hint="convert the recording again",
-        ) from error
+    def _damaged(self, reason: str) -> FormatError:
+        return FormatError(f"{self.path}: damaged, {reason}", hint="convert the recording again")

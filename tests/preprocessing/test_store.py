@@ -170,8 +170,9 @@ def test_frames_come_back_window_by_window(tmp_path: Path, num_windows: int) -> 
         writer.publish({"num_events": 0})
     frames = open_stored_recording(tmp_path / "r.zarr").frames()
     assert (len(frames), frames.representation, frames.window(3)) == (num_windows, representation, (70, 90))
-    assert frames.array.chunks == (1, 2, *SIZE)
-    assert frames.array.shards == (64, 2, *SIZE)
+    array = zarr.open_array(tmp_path / "r.zarr/frames/voxel", mode="r")
+    assert array.chunks == (1, 2, *SIZE)
+    assert array.shards == (64, 2, *SIZE)
     np.testing.assert_array_equal(np.array([*frames]).reshape(tensors.shape), tensors)
     if num_windows:
         np.testing.assert_array_equal(frames[-1], tensors[-1])
