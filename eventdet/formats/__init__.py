@@ -23,6 +23,7 @@ from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
 from .recording import DatRecording, Recording
 from .registry import FORMATS, EventFormat, detect_format, open_recording
+from .structured import from_structured, recording_from_structured, to_structured
 from .text import write_text
 from .transcode import Region, TranscodeSummary, output_format, transcode
 
@@ -57,6 +58,7 @@ __all__ = [
     "cut_windows",
     "detect_format",
     "find_boxes",
+    "from_structured",
     "inspect_recording",
     "open_recording",
     "output_format",
@@ -71,7 +73,9 @@ __all__ = [
     "read_evt3",
     "read_evt4",
     "read_evt21",
+    "recording_from_structured",
     "recording_of_batches",
+    "to_structured",
     "transcode",
     "write_aedat4",
     "write_aer40",

@@ -27,6 +27,7 @@ from ._columns import (
     Columns,
     column_encoding,
     find_columns,
+    find_fields,
     is_in_seconds,
     pack_columns,
 )
@@ -170,10 +171,8 @@ def _columns_of(path: Path, reader: NpyReader) -> Callable[[NDArray[Any]], Colum
     names = reader.dtype.names
     if names is None and len(reader.shape) == 2 and reader.dtype.kind in "iuf":
         return lambda rows: list(rows.T)
-    found = find_columns(names or ())
-    if found is None or any(
-        reader.dtype[name].kind not in "iufb" or reader.dtype[name].shape for name in found.values()
-    ):
+    found = find_fields(reader.dtype)
+    if found is None:
         raise FormatError(
             f"{path}: no events, they need fields of numbers t, x, y, p, got {', '.join(names or ()) or reader.dtype}",
             hint="for labels use eventdet labels check",

@@ -20,7 +20,7 @@ from eventdet.errors import FormatError
 from ._atomic import atomic_writer
 from ._text_header import read_head
 
-__all__ = ["BOX_DTYPE", "LabelFile", "find_boxes", "read_boxes", "read_label_file", "write_boxes"]
+__all__ = ["BOX_DTYPE", "LabelFile", "find_boxes", "pack_boxes", "read_boxes", "read_label_file", "write_boxes"]
 
 BOX_DTYPE = np.dtype(
     [
@@ -125,6 +125,12 @@ def write_boxes(path: str | Path, boxes: Boxes) -> None:
     OutputError
         When the folder is missing or cannot be written.
     """
+    with atomic_writer(Path(path)) as file:
+        np.lib.format.write_array(file, pack_boxes(boxes), allow_pickle=False)
+
+
+def pack_boxes(boxes: Boxes) -> NDArray[np.void]:
+    """Return boxes as rows of `BOX_DTYPE`, as `write_boxes` writes them."""
     array = np.zeros(len(boxes), BOX_DTYPE)
     array["t"] = boxes.t
     for name, column in zip(("x", "y", "w", "h"), boxes.xywh.T, strict=True):
@@ -132,8 +138,7 @@ def write_boxes(path: str | Path, boxes: Boxes) -> None:
     array["class_id"] = boxes.class_id
     array["track_id"] = np.maximum(boxes.track_id, 0)
     array["class_confidence"] = boxes.score
-    with atomic_writer(Path(path)) as file:
-        np.lib.format.write_array(file, array, allow_pickle=False)
+    return array
 
 
 def find_boxes(recording: str | Path) -> Path | None:
