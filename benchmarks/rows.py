@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-__all__ = ["BenchmarkRow", "cpu_seconds", "format_rows"]
+__all__ = ["BenchmarkRow", "cpu_seconds", "format_rows", "interleaved_cpu_seconds"]
 
 
 class BenchmarkRow(NamedTuple):
@@ -32,13 +32,20 @@ def cpu_seconds(call: Callable[[], object], *, repeats: int) -> float:
 
     CPU time rather than wall time, since the machines that run this share their cores.
     """
-    call()
-    taken = []
-    for _ in range(repeats):
-        begin = time.process_time()
+    return interleaved_cpu_seconds([call], repeats=repeats)[0]
+
+
+def interleaved_cpu_seconds(calls: Sequence[Callable[[], object]], *, repeats: int) -> list[float]:
+    """Return the median CPU time of each call, run in turns, so that a neighbour who wakes up disturbs all alike."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for call in calls:
         call()
-        taken.append(time.process_time() - begin)
-    return max(statistics.median(taken), 1e-9)
+    for _ in range(repeats):
+        for call, times in zip(calls, taken, strict=True):
+            begin = time.process_time()
+            call()
+            times.append(time.process_time() - begin)
+    return [max(statistics.median(times), 1e-9) for times in taken]
 
 
 def format_rows(rows: Sequence[BenchmarkRow]) -> str:
