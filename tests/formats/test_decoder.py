@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -41,6 +41,21 @@ evt2_events = st.builds(
 evt2_times = st.builds(lambda high: 8 << 28 | high, st.one_of(st.integers(0, 4), st.integers(2**28 - 4, 2**28 - 1)))
 evt2_words = st.lists(st.one_of(evt2_events, evt2_times, st.integers(0, 2**32 - 1)), max_size=60)
 
+evt2_runs = st.lists(
+    st.one_of(
+        evt2_times.map(lambda word: [word]),
+        evt2_words,
+        # In order and on the sensor: what is unpacked together, unless the words around it make it dirty.
+        st.builds(
+            lambda lows, x, y: [low << 22 | x << 11 | y for low in sorted(lows)],
+            st.lists(st.integers(0, 63), min_size=14, max_size=40),
+            st.integers(0, 40),
+            st.integers(0, 20),
+        ),
+    ),
+    max_size=6,
+).map(lambda parts: list(chain.from_iterable(parts)))
+
 evt3_words = st.lists(
     st.one_of(
         st.builds(lambda y: y, st.integers(0, 21)),
@@ -60,9 +75,11 @@ def dat_array(records: list[tuple[int, int]]) -> NDArray[np.integer]:
     return np.array([stamp | word << 32 for stamp, word in records], np.uint64).view(np.int64)
 
 
-def decode(encoding: Encoding, records: NDArray[np.integer], *, policy: str = "repair") -> tuple[Events, Decoder]:
+def decode(
+    encoding: Encoding, records: NDArray[np.integer], *, policy: str = "repair", num_events: int = 7
+) -> tuple[Events, Decoder]:
     decoder = Decoder(encoding, SIZE, policy=policy, where="test", offset=100)
-    return Events.concatenate(decoder.iter_events(records, num_events=7)), decoder
+    return Events.concatenate(decoder.iter_events(records, num_events=num_events)), decoder
 
 
 def assert_same(events: Events, decoder: Decoder, expected: reference.Decoded) -> None:
@@ -84,6 +101,24 @@ def test_dat_kernel_agrees_with_reference(records: list[tuple[int, int]]) -> Non
 def test_evt2_kernel_agrees_with_reference(words: list[int]) -> None:
     events, decoder = decode(EVT2, np.array(words, np.uint32))
     assert_same(events, decoder, reference.decode_evt2(words, SIZE.width, SIZE.height))
+
+
+@given(evt2_runs, st.integers(15, 100))
+def test_evt2_kernel_agrees_with_reference_on_long_runs(words: list[int], num_events: int) -> None:
+    events, decoder = decode(EVT2, np.array(words, np.uint32), num_events=num_events)
+    assert_same(events, decoder, reference.decode_evt2(words, SIZE.width, SIZE.height))
+
+
+@pytest.mark.parametrize("position", [1, 2, 17, 1023, 1024, 1025, 1026, 2998])
+@pytest.mark.parametrize("bad", [63 << 22, 41 << 11, 21, 5 << 28], ids=["time", "column", "row", "kind"])
+def test_evt2_with_one_dirty_word_in_many_agrees_with_reference(position: int, bad: int) -> None:
+    # Longer than what is unpacked at once; the stamps count up to 50, so that those after the high one are late.
+    words = [8 << 28 | 3] + [i // 60 << 22 | i % 40 << 11 | 3 for i in range(2999)]
+    words[position] = bad
+    events, decoder = decode(EVT2, np.array(words, np.uint32), num_events=5000)
+    assert_same(events, decoder, reference.decode_evt2(words, SIZE.width, SIZE.height))
+    with pytest.raises(FormatError, match=f"at byte {100 + 4 * (position + (bad == 63 << 22))}$"):
+        decode(EVT2, np.array(words, np.uint32), num_events=5000, policy="strict")
 
 
 @given(evt3_words)
