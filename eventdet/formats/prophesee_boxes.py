@@ -20,7 +20,16 @@ from eventdet.errors import FormatError
 from ._atomic import atomic_writer
 from ._text_header import read_head
 
-__all__ = ["BOX_DTYPE", "LabelFile", "find_boxes", "pack_boxes", "read_boxes", "read_label_file", "write_boxes"]
+__all__ = [
+    "BOX_DTYPE",
+    "LabelFile",
+    "find_boxes",
+    "pack_boxes",
+    "read_boxes",
+    "read_label_file",
+    "unpack_boxes",
+    "write_boxes",
+]
 
 BOX_DTYPE = np.dtype(
     [
@@ -88,7 +97,24 @@ def read_boxes(path: str | Path) -> Boxes:
 def read_label_file(path: str | Path) -> LabelFile:
     """Return every row of a Prophesee label file, and which of them are boxes; raises as `read_boxes` does."""
     path = Path(path)
-    array = _load(path)
+    return unpack_boxes(_load(path), path)
+
+
+def unpack_boxes(array: NDArray[np.void], path: Path) -> LabelFile:
+    """Return every row of an array of either layout, and which of them are boxes.
+
+    Parameters
+    ----------
+    array : ndarray, shape (n,), structured
+        The rows.
+    path : Path
+        Where they come from, for messages.
+
+    Raises
+    ------
+    FormatError
+        When a field that a box needs is missing.
+    """
     names = array.dtype.names or ()
     found = {key: next((name for name in known if name in names), None) for key, known in _NAMES.items()}
     missing = [name for name in _REQUIRED if name not in names] + ([] if found["t"] else ["t"])
@@ -147,10 +173,12 @@ def find_boxes(recording: str | Path) -> Path | None:
     Parameters
     ----------
     recording : str or Path
-        For ``drive_td.dat`` the labels are ``drive_bbox.npy`` beside it; a name without ``_td`` keeps its whole stem.
+        For ``drive_td.dat``, and for RVT's ``drive_td.dat.h5``, the labels are ``drive_bbox.npy`` beside it; a name
+        without ``_td`` keeps its whole stem.
     """
     recording = Path(recording)
-    labels = recording.with_name(f"{recording.stem.removesuffix('_td')}_bbox.npy")
+    stem = recording.name.rpartition("_td.")[0] or recording.stem.removesuffix("_td")
+    labels = recording.with_name(f"{stem}_bbox.npy")
     return labels if labels.is_file() else None
 
 

@@ -108,11 +108,12 @@ def test_read_boxes_of_a_missing_file_raises(tmp_path: Path) -> None:
         read_boxes(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize(("recording", "labels"), [("drive_td.dat", "drive_bbox.npy"), ("drive.raw", "drive_bbox.npy")])
-def test_find_boxes_pairs_by_stem(tmp_path: Path, recording: str, labels: str) -> None:
+@pytest.mark.parametrize("recording", ["drive_td.dat", "drive.raw", "drive_td.dat.h5", "drive_td.h5"])
+def test_find_boxes_pairs_by_stem(tmp_path: Path, recording: str) -> None:
+    labels = tmp_path / "drive_bbox.npy"
     assert find_boxes(tmp_path / recording) is None
-    (tmp_path / labels).touch()
-    assert find_boxes(tmp_path / recording) == tmp_path / labels
+    labels.touch()
+    assert find_boxes(tmp_path / recording) == labels
 
 
 def npy_header(shape: str, descr: object) -> bytes:
