@@ -18,6 +18,7 @@ __all__ = [
     "Json",
     "Policy",
     "Quiet",
+    "Reader",
     "RecordingPath",
     "SensorSizeText",
     "Start",
@@ -48,6 +49,9 @@ Policy = Annotated[
 ]
 Duplicates = Annotated[
     str, typer.Option("--duplicates", help="Exact repeats of an event: ignore (fastest), count, or drop.")
+]
+Reader = Annotated[
+    str, typer.Option("--reader", help="Who decodes the events: eventdet, or expelliarmus (DAT 2 and EVT 2.0).")
 ]
 Filters = Annotated[
     list[str] | None,

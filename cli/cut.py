@@ -10,6 +10,7 @@ from ._options import (
     Json,
     Policy,
     Quiet,
+    Reader,
     RecordingPath,
     SensorSizeText,
     Start,
@@ -40,6 +41,7 @@ def command(
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
     duplicates: Duplicates = "ignore",
+    reader: Reader = "eventdet",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -54,9 +56,8 @@ def command(
         None if text is None else parse_duration_us(text, name=name)
         for name, text in (("--start", start), ("--end", end))
     ]
-    recording = open_file_or_store(
-        file, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates)
-    )
+    rules = parse_policy(policy, duplicates)
+    recording = open_file_or_store(file, sensor_size=parse_sensor_size(sensor_size), policy=rules, reader=reader)
     # The first stamp of a stream format costs a pass through it.
     first = 0 if limits == [None, None] else recording.t_first_us
     start_us, stop_us = (None if limit is None else first + limit for limit in limits)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ._options import Duplicates, Json, Policy, RecordingPath, SensorSizeText, parse_policy, parse_sensor_size
+from ._options import Duplicates, Json, Policy, Reader, RecordingPath, SensorSizeText, parse_policy, parse_sensor_size
 
 if TYPE_CHECKING:
     from eventdet.formats.inspect import RecordingInfo
@@ -18,12 +18,14 @@ def command(
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
     duplicates: Duplicates = "count",
+    reader: Reader = "eventdet",
     json: Json = False,
 ) -> None:
     """Show format, geometry, rates, repairs and labels of a recording."""
     from eventdet.formats.inspect import inspect_recording
 
-    info = inspect_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=parse_policy(policy, duplicates))
+    rules = parse_policy(policy, duplicates)
+    info = inspect_recording(file, sensor_size=parse_sensor_size(sensor_size), policy=rules, reader=reader)
     if json:
         from json import dumps
 
@@ -38,6 +40,7 @@ def _table(info: "RecordingInfo") -> str:
     rows = [
         ("file", info.path),
         ("format", info.format),
+        ("reader", info.reader),
         ("data", "synthetic" if info.synthetic else "recorded"),
         ("sensor", f"{info.width}x{info.height}"),
         ("events", f"{info.num_events:,}"),

@@ -22,7 +22,7 @@ from .npy import write_npy, write_npz
 from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
 from .recording import DatRecording, Recording
-from .registry import FORMATS, EventFormat, detect_format, open_recording
+from .registry import FORMATS, READERS, EventFormat, detect_format, open_recording
 from .structured import from_structured, recording_from_structured, to_structured
 from .text import write_text
 from .transcode import Region, TranscodeSummary, output_format, transcode
@@ -43,6 +43,7 @@ __all__ = [
     "EVT21_SWAPPED",
     "FORMATS",
     "POLICIES",
+    "READERS",
     "DatRecording",
     "Decoder",
     "Encoding",

@@ -72,6 +72,11 @@ class Payload:
             )
 
     @property
+    def reader(self) -> str:
+        """Who decodes the events."""
+        return "eventdet"
+
+    @property
     def rules(self) -> ReadPolicy:
         """The policy as an object."""
         return ReadPolicy.of(self.policy)

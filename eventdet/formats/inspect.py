@@ -31,6 +31,9 @@ class RecordingInfo:
     format: str
     """Name of the format, one of `eventdet.formats.FORMATS`."""
 
+    reader: str
+    """Who decoded the events, one of `eventdet.formats.READERS`."""
+
     width: int
     """Columns of the sensor."""
 
@@ -89,7 +92,11 @@ class RecordingInfo:
 
 
 def inspect_recording(
-    path: str | Path, *, sensor_size: SensorSize | None = None, policy: str | ReadPolicy = "repair"
+    path: str | Path,
+    *,
+    sensor_size: SensorSize | None = None,
+    policy: str | ReadPolicy = "repair",
+    reader: str = "eventdet",
 ) -> RecordingInfo:
     """Return what a recording holds, after one pass with bounded memory.
 
@@ -101,6 +108,8 @@ def inspect_recording(
         Used when the file does not tell its own.
     policy : {"repair", "strict", "trust"} or ReadPolicy
         As for :func:`eventdet.formats.open_recording`; given by its name alone, exact repeats are counted.
+    reader : {"eventdet", "expelliarmus"}
+        As for :func:`eventdet.formats.open_recording`.
 
     Returns
     -------
@@ -117,7 +126,7 @@ def inspect_recording(
         When the sensor size is unknown.
     """
     rules = ReadPolicy(policy, duplicates="count") if isinstance(policy, str) else policy
-    recording = open_recording(path, sensor_size=sensor_size, policy=rules)
+    recording = open_recording(path, sensor_size=sensor_size, policy=rules, reader=reader)
     tally = _Tally()
     for batch in recording.chunks():
         tally.add(batch)
@@ -129,6 +138,7 @@ def inspect_recording(
     return RecordingInfo(
         path=str(path),
         format=recording.format,
+        reader=recording.reader,
         width=width,
         height=height,
         num_events=tally.num_events,

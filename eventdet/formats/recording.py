@@ -62,6 +62,11 @@ class Recording:
         return self._payload.encoding.name
 
     @property
+    def reader(self) -> str:
+        """Who decodes the events, one of `eventdet.formats.READERS`."""
+        return self._payload.reader
+
+    @property
     def sensor_size(self) -> SensorSize:
         """Rows and columns of the sensor."""
         return self._payload.sensor_size

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from eventdet.errors import FormatError
+from eventdet.errors import FormatError, check_option
 from eventdet.geometry import SensorSize
 
+from ._expelliarmus import open_by_expelliarmus
 from ._payload import Payload
 from ._raw_header import raw_encoding
 from ._text_header import read_head
@@ -26,7 +27,10 @@ from .policy import ReadPolicy
 from .recording import DatRecording, Recording
 from .text import is_text, open_text, write_text
 
-__all__ = ["FORMATS", "EventFormat", "detect_format", "open_recording"]
+__all__ = ["FORMATS", "READERS", "EventFormat", "detect_format", "open_recording"]
+
+READERS = ("eventdet", "expelliarmus")
+"""Who can decode the events of a file; expelliarmus does for DAT 2 and EVT 2.0 alone."""
 
 
 class EventFormat(NamedTuple):
@@ -113,7 +117,11 @@ def detect_format(path: str | Path) -> str:
 
 
 def open_recording(
-    path: str | Path, *, sensor_size: SensorSize | None = None, policy: str | ReadPolicy = "repair"
+    path: str | Path,
+    *,
+    sensor_size: SensorSize | None = None,
+    policy: str | ReadPolicy = "repair",
+    reader: str = "eventdet",
 ) -> Recording:
     """Open an event file of any readable format; only its header is read.
 
@@ -128,11 +136,14 @@ def open_recording(
         ``repair`` counts and mends dirty records, ``strict`` raises at the first one, ``trust`` mends as well but
         does not check a DAT file for disorder before it jumps to a window. A `ReadPolicy` says more, e.g. what
         happens to exact repeats of an event.
+    reader : {"eventdet", "expelliarmus"}
+        Who decodes the events. What expelliarmus reads of a DAT 2 or EVT 2.0 file is checked and counted as well, but
+        for what it repairs on its own.
 
     Returns
     -------
     Recording
-        A `DatRecording` for DAT version 2.
+        A `DatRecording` for DAT version 2, when eventdet reads it.
 
     Raises
     ------
@@ -143,7 +154,9 @@ def open_recording(
     GeometryError
         When the sensor size is not in the header and not given.
     OptionError
-        When `policy` is unknown.
+        When `policy` or `reader` is unknown, or the reader does not read such a file right.
+    MissingExtraError
+        When the reader is not installed.
 
     Examples
     --------
@@ -152,7 +165,10 @@ def open_recording(
     ...     print(window.t0_us, len(window.events))
     """
     path, rules = Path(path), ReadPolicy.of(policy)
+    check_option("reader", reader, READERS)
     if sensor_size is not None and is_bare_dat(path, sensor_size):
-        return DatRecording(open_bare_dat(path, sensor_size, rules))
-    known = FORMATS[detect_format(path)]
-    return known.recording(replace(known.open(path, sensor_size, rules.faults), policy=rules))
+        known, payload = FORMATS["dat"], open_bare_dat(path, sensor_size, rules)
+    else:
+        known = FORMATS[detect_format(path)]
+        payload = replace(known.open(path, sensor_size, rules.faults), policy=rules)
+    return known.recording(payload if reader == "eventdet" else open_by_expelliarmus(payload))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eventdet.errors import OptionError
 from eventdet.formats import ReadPolicy, Recording, open_recording
 from eventdet.formats.columns import recording_of_batches
 from eventdet.geometry import SensorSize
@@ -11,7 +12,11 @@ __all__ = ["open_file_or_store"]
 
 
 def open_file_or_store(
-    path: str | Path, *, sensor_size: SensorSize | None = None, policy: str | ReadPolicy = "repair"
+    path: str | Path,
+    *,
+    sensor_size: SensorSize | None = None,
+    policy: str | ReadPolicy = "repair",
+    reader: str = "eventdet",
 ) -> Recording:
     """Return the recording in an event file, or in a Zarr store of ``eventdet convert``.
 
@@ -23,14 +28,20 @@ def open_file_or_store(
         Used where a file does not tell its own; a store does.
     policy : str or ReadPolicy
         What happens to dirty input.
+    reader : {"eventdet", "expelliarmus"}
+        Who decodes the events of a file.
 
     Raises
     ------
+    OptionError
+        When the reader does not read such a file, or a store.
     InputError
         When there is nothing to read, or the store has no events.
     """
     if not Path(path).is_dir():
-        return open_recording(path, sensor_size=sensor_size, policy=policy)
+        return open_recording(path, sensor_size=sensor_size, policy=policy, reader=reader)
+    if reader != "eventdet":
+        raise OptionError(f"{path}: reader {reader} is for event files, got a folder", hint="use reader eventdet")
     stored = open_stored_recording(path)
     return recording_of_batches(
         stored.path,
