@@ -2,10 +2,13 @@
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
 
-__all__ = ["BenchmarkRow", "cpu_seconds", "format_rows", "interleaved_cpu_seconds"]
+from eventdet.errors import MissingExtraError
+
+__all__ = ["BenchmarkRow", "compare", "cpu_seconds", "format_rows", "import_peer", "interleaved_cpu_seconds"]
 
 
 class BenchmarkRow(NamedTuple):
@@ -46,6 +49,43 @@ def interleaved_cpu_seconds(calls: Sequence[Callable[[], object]], *, repeats: i
             call()
             times.append(time.process_time() - begin)
     return [max(statistics.median(times), 1e-9) for times in taken]
+
+
+def compare(
+    contenders: Mapping[str, tuple[Callable[[], object], str]], *, work: float, unit: str, repeats: int
+) -> list[BenchmarkRow]:
+    """Return the rates of several ways to do the same work.
+
+    Parameters
+    ----------
+    contenders : mapping
+        Call and note by name; the first is ours, which the ratios refer to.
+    work : float
+        What one call gets done, in the unit of the rate.
+    unit : str
+        Of the rate, per CPU second.
+    repeats : int
+        The median of this many runs counts; they take turns.
+    """
+    seconds = interleaved_cpu_seconds([call for call, _ in contenders.values()], repeats=repeats)
+    return [
+        BenchmarkRow(name, work / taken, unit, taken / seconds[0] if place else None, note)
+        for place, ((name, (_, note)), taken) in enumerate(zip(contenders.items(), seconds, strict=True))
+    ]
+
+
+def import_peer(name: str, *, extra: str) -> Any:
+    """Return the module of a package that is compared with.
+
+    Raises
+    ------
+    MissingExtraError
+        When it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(f"comparing with {name}", extra=extra) from error
 
 
 def format_rows(rows: Sequence[BenchmarkRow]) -> str:

@@ -1,0 +1,170 @@
+"""Random reads from a store: ours against the Zarr API, HDF5 in the layouts of the field, and the limit."""
+
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numcodecs import zstd
+from numpy.typing import NDArray
+
+from eventdet.events import Events
+from eventdet.formats import write_dat
+from eventdet.geometry import GEN1, fit_pixels
+from eventdet.preprocessing import ConvertOptions, Representation, StoredRecording, convert, open_stored_recording
+
+from ._traffic import traffic
+from .rows import BenchmarkRow, compare, import_peer
+
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["benchmark_store"]
+
+_DURATION_US = 10_000_000
+_NUM_EVENTS = 1_200_000
+"""The mean rate of Gen1."""
+
+_WINDOW_US = 50_000
+_TENSORS = {
+    "5 bins, 250 ms": ConvertOptions(Representation("histogram", bins=5), window_us=250_000, stride_us=_WINDOW_US),
+    "10 bins, 50 ms": ConvertOptions(Representation("histogram", bins=10), window_us=_WINDOW_US),
+}
+"""The default of ``eventdet convert``, and what RVT precomputes."""
+
+_READS = 100
+
+
+def benchmark_store(repeats: int = 5) -> list[BenchmarkRow]:
+    """Return the rates of reading windows of events, and tensors, in random order from a warm disk cache.
+
+    Parameters
+    ----------
+    repeats : int
+        The median of this many runs of 100 reads counts; the contenders take turns.
+
+    Returns
+    -------
+    list of BenchmarkRow
+        Windows or tensors per CPU second; a peer's ratio says how many times faster ours is.
+
+    Raises
+    ------
+    MissingExtraError
+        When hdf5plugin is not installed.
+    """
+    import h5py
+
+    filters = import_peer("hdf5plugin", extra="hdf5")
+    packing = filters.Blosc(cname="zstd", clevel=1, shuffle=filters.Blosc.SHUFFLE)
+    with tempfile.TemporaryDirectory(prefix="eventdet-benchmark-") as name:
+        folder = Path(name)
+        events = traffic(_NUM_EVENTS, _DURATION_US)
+        write_dat(folder / "a_td.dat", events, GEN1)
+        recordings = {}
+        with h5py.File(folder / "a.h5", "w") as file:
+            _write_events(file, events, packing)
+            for label, options in _TENSORS.items():
+                convert(folder / "a_td.dat", folder / label, options)
+                recordings[label] = open_stored_recording(folder / label)
+                rows = recordings[label].frames().rows
+                tensors = rows.read(0, rows.shape[0])
+                file.create_dataset(label, data=tensors, chunks=(1, *rows.shape[1:]), **packing)
+        # Its cache would hold this recording whole; reads from hundreds of hours never meet their chunk there.
+        with h5py.File(folder / "a.h5", "r", rdcc_nbytes=0) as file:
+            measured = _event_rows(recordings["5 bins, 250 ms"], file, repeats=repeats)
+            for label, recording in recordings.items():
+                measured += _frame_rows(label, recording, file[label], repeats=repeats)
+            return measured
+
+
+def _write_events(file: "h5py.File", events: Events, packing: Any) -> None:
+    """Write the events as DSEC names them: four columns, and the first event of every millisecond."""
+    stamps = np.arange(int(events.t[-1]) // 1000 + 2) * 1000
+    file["ms_to_idx"] = np.searchsorted(events.t, stamps)
+    columns = {"t": events.t.astype(np.uint32), "x": events.x, "y": events.y, "p": events.p}
+    for name, column in columns.items():
+        file.create_dataset(f"events/{name}", data=column, **packing)
+
+
+def _event_rows(recording: StoredRecording, file: "h5py.File", *, repeats: int) -> list[BenchmarkRow]:
+    import zarr
+
+    group = zarr.open_group(recording.path, mode="r")
+    starts = np.random.default_rng(2).integers(0, _DURATION_US - _WINDOW_US, _READS).tolist()
+    base_us = int(recording.attributes["t_base_us"])
+    in_zarr = _EventColumns(group["events/t"], [group["events/word"]], np.asarray(group["index/ms"]), base_us)
+    in_hdf5 = _EventColumns(file["events/t"], [file[f"events/{name}"] for name in "xyp"], file["ms_to_idx"][:], 0)
+    numbers = {len(columns.window(starts[0])) for columns in (in_zarr, in_hdf5)}
+    if numbers != {len(recording.events(starts[0], starts[0] + _WINDOW_US))}:
+        raise RuntimeError(f"contenders read different windows, of {numbers} events")
+    contenders = {
+        "50 ms of events, eventdet": (
+            lambda: [recording.events(start, start + _WINDOW_US) for start in starts],
+            f"{_NUM_EVENTS * _WINDOW_US // _DURATION_US} events on average, {GEN1}, synthetic",
+        ),
+        "50 ms of events, Zarr API": (
+            lambda: [in_zarr.window(start) for start in starts],
+            f"zarr {version('zarr')}, the same arrays, left packed",
+        ),
+        "50 ms of events, h5py": (
+            lambda: [in_hdf5.window(start) for start in starts],
+            f"h5py {version('h5py')}, columns as DSEC names them, blosc zstd, cache off",
+        ),
+    }
+    return compare(contenders, work=_READS, unit="/CPU-s", repeats=repeats)
+
+
+class _EventColumns:
+    """Windows of columns that are sliced like arrays, by the index of milliseconds."""
+
+    def __init__(self, t: Any, others: list[Any], index: NDArray[np.int64], base_us: int) -> None:
+        self._t, self._others, self._index, self._base_us = t, others, index, base_us
+
+    def window(self, t0_us: int) -> NDArray[Any]:
+        """Return the last column of the window that begins at `t0_us`."""
+        first = max(0, t0_us - self._base_us)
+        stop = first + _WINDOW_US
+        last = len(self._index) - 1
+        begin, end = (int(self._index[min(place, last)]) for place in (first // 1000, -(-stop // 1000)))
+        low, high = np.searchsorted(self._t[begin:end], (first, stop))
+        columns = [column[begin + int(low) : begin + int(high)] for column in self._others]
+        return np.asarray(columns[-1])
+
+
+def _frame_rows(label: str, recording: StoredRecording, dataset: Any, *, repeats: int) -> list[BenchmarkRow]:
+    import zarr
+
+    frames = recording.frames()
+    array = zarr.open_array(recording.path / "frames" / frames.representation.name, mode="r")
+    out, source = (np.ones((1, *frames.rows.shape[1:]), np.uint8) for _ in range(2))
+    pixels = fit_pixels(GEN1, GEN1)
+    chosen = np.random.default_rng(3).integers(0, len(frames), _READS).tolist()
+    packed = [zstd.compress(frames[index], 1, True) for index in chosen]
+
+    def cut() -> None:
+        for index in chosen:
+            window = frames.window(index)
+            frames.representation.fill(recording.events(*window), *window, pixels, out[0])
+
+    def copy() -> None:
+        for _ in chosen:
+            np.copyto(out, source)
+
+    contenders = {
+        "eventdet": (
+            lambda: [frames.rows.read(index, index + 1, out) for index in chosen],
+            f"histogram of {out.nbytes // 1000} kB, zstd 1",
+        ),
+        "cut from the stored events": (cut, "eventdet, without tensors in the store"),
+        "Zarr API": (lambda: [array[index] for index in chosen], f"zarr {version('zarr')}, the same array"),
+        "h5py": (
+            lambda: [dataset.read_direct(out[0], index) for index in chosen],
+            f"h5py {version('h5py')}, as RVT stores: blosc zstd 1, byte shuffle",
+        ),
+        "unpacking alone": (lambda: [zstd.decompress(data, out) for data in packed], "the limit of the codec"),
+        "copy of the tensor": (copy, "the limit: memory to memory"),
+    }
+    named = {f"{label}, {name}": contender for name, contender in contenders.items()}
+    return compare(named, work=_READS, unit="/CPU-s", repeats=repeats)

@@ -1,0 +1,41 @@
+"""The contenders of the store benchmark read the same windows, and every line comes out."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from eventdet.benchmarks import store as benchmark
+from eventdet.benchmarks._traffic import traffic
+from eventdet.formats import write_dat
+from eventdet.geometry import GEN1
+from eventdet.preprocessing import ConvertOptions, convert, open_stored_recording
+
+pytest.importorskip("hdf5plugin")
+
+
+def test_windows_of_columns_are_those_of_the_recording(tmp_path: Path) -> None:
+    events = traffic(20_000, 200_000)
+    write_dat(tmp_path / "a.dat", events, GEN1)
+    convert(tmp_path / "a.dat", tmp_path / "store", ConvertOptions(write_frames=False))
+    recording = open_stored_recording(tmp_path / "store")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        benchmark._write_events(file, events, {})
+        columns = benchmark._EventColumns(file["events/t"], [file["events/y"]], file["ms_to_idx"][:], 0)
+        for t0_us in (0, 777, 149_999):
+            expected = recording.events(t0_us, t0_us + 50_000).y
+            assert len(expected) > 1000
+            np.testing.assert_array_equal(columns.window(t0_us), expected)
+
+
+def test_rows_name_every_contender_with_a_positive_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "_NUM_EVENTS", 20_000)
+    monkeypatch.setattr(benchmark, "_DURATION_US", 400_000)
+    monkeypatch.setattr(benchmark, "_READS", 3)
+    rows = benchmark.benchmark_store(repeats=1)
+    assert [row.name.rpartition(", ")[0] for row in rows] == (
+        ["50 ms of events"] * 3 + ["5 bins, 250 ms"] * 6 + ["10 bins, 50 ms"] * 6
+    )
+    assert all(row.value > 0 and row.unit == "/CPU-s" for row in rows)
+    assert [row.name.rpartition(", ")[2] for row in rows if row.ratio is None] == ["eventdet"] * 3
