@@ -1,5 +1,6 @@
 """What every test may use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,12 @@ def real_data() -> Path:
     if not _REAL_DATA.is_dir():
         pytest.skip("real recordings are not on this machine (shared/data/real)")
     return _REAL_DATA
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep indexes of recordings that tests make out of the user's cache; processes that tests start follow."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVENTDET_CACHE", str(folder))
+        yield folder

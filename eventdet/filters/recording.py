@@ -1,7 +1,6 @@
 """A recording seen through filters."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 
 from eventdet.events import Events
 from eventdet.formats import Recording
@@ -34,6 +33,8 @@ class FilteredRecording(Recording):
         When a filter does not fit the sensor.
     """
 
+    _begins_anywhere = False
+
     def __init__(self, recording: Recording, filters: Sequence[EventFilter]) -> None:
         super().__init__(recording._payload)
         self.filters = tuple(filters)
@@ -63,10 +64,6 @@ class FilteredRecording(Recording):
             passed = run(batch)
             if len(passed):
                 yield passed
-
-    @cached_property
-    def _columns(self) -> Events:
-        return Events.concatenate(self.chunks())
 
 
 def with_filters(recording: Recording, texts: Sequence[str]) -> Recording:

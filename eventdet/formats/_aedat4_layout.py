@@ -15,7 +15,16 @@ from eventdet.geometry import SensorSize
 
 from ._flatbuffers import Table
 
-__all__ = ["EVENT_DTYPE", "TABLE_POSITION", "PacketEntry", "events_of", "pack_events", "pack_header", "pack_table"]
+__all__ = [
+    "EVENT_DTYPE",
+    "TABLE_POSITION",
+    "PacketEntry",
+    "events_of",
+    "pack_events",
+    "pack_header",
+    "pack_table",
+    "table_entries",
+]
 
 EVENT_DTYPE = np.dtype(
     {"names": ["t", "x", "y", "p"], "formats": ["<i8", "<i2", "<i2", "u1"], "offsets": [0, 8, 10, 12], "itemsize": 16}
@@ -114,6 +123,26 @@ def pack_table(entries: Sequence[PacketEntry]) -> bytes:
         table[name] = [getattr(entry, name) for entry in entries]
     padding = bytes(start - 48 - 4 * len(entries))
     return bytes(_sized(b"FTAB", root=36, content=fixed + offsets.tobytes() + padding + table.tobytes()))
+
+
+def table_entries(table: bytes, *, stream: int) -> list[PacketEntry]:
+    """Return what the table of packets says of those of one stream.
+
+    Raises
+    ------
+    BrokenBufferError
+        When it is no table of packets, or one that leads out of its bytes.
+    """
+    start, count = Table.root(table, b"FTAB").vector(0, item_bytes=4)
+    entries = []
+    for place in range(start, start + 4 * count, 4):
+        entry = Table(table, place + int.from_bytes(table[place : place + 4], "little"))
+        # A structure of two integers: the stream, then the size.
+        packet = entry.scalar(1, "<Q", 0)
+        if packet & 0xFFFFFFFF == stream:
+            position, num_events, t_first, t_last = (entry.scalar(number, "<q", 0) for number in (0, 2, 3, 4))
+            entries.append(PacketEntry(position, packet >> 32, num_events, t_first, t_last))
+    return entries
 
 
 def _sized(identifier: bytes, *, root: int, content: bytes) -> bytearray:

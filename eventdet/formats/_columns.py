@@ -25,12 +25,16 @@ __all__ = [
     "column_encoding",
     "find_columns",
     "find_fields",
+    "from_first_event",
     "is_in_seconds",
     "pack_columns",
 ]
 
 Columns: TypeAlias = Sequence[NDArray[Any]]
 """Columns t, x, y, p of equal length and of any number dtype."""
+
+Blocks: TypeAlias = Callable[[int], Iterator[tuple[int, NDArray[np.int64]]]]
+"""Begin to read columns at a position; see `ColumnPayload.blocks`."""
 
 BLOCK_EVENTS = 1 << 18
 """Events read at once: 32 bytes each on the way to the decoder, 8 MB."""
@@ -118,42 +122,61 @@ def pack_columns(columns: Columns, *, in_seconds: bool, offset_us: int = 0) -> N
     return numbers.reshape(-1)
 
 
+def from_first_event(blocks: Callable[[], Iterable[NDArray[np.int64]]]) -> Blocks:
+    """Return how to begin anywhere in what can be read from its first event alone: the blocks before are dropped."""
+
+    def begin_at(position: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        place = 0
+        for numbers in blocks():
+            if place >= position:
+                yield place, numbers
+            place += len(numbers)
+
+    return begin_at
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnPayload(Payload):
     """Events of a container, read block by block."""
 
-    blocks: Callable[[], Iterator[NDArray[np.int64]]]
-    """Begin to read: yields numbers as `pack_columns` gives them, of some `BLOCK_EVENTS` events each."""
+    blocks: Blocks
+    """Begin to read at a position that it gave before, at 0 for the first event: yields positions, and there numbers as
+    `pack_columns` gives them, of some `BLOCK_EVENTS` events each."""
 
     triggers: Callable[[], Triggers] = Triggers.empty
     """Read the external triggers, which lie apart from the events."""
+
+    is_file: bool = False
+    """Whether the events are those of the file, and not of what a caller has in memory."""
 
     @property
     def trailing_bytes(self) -> int:
         """None: a container says how much it holds."""
         return 0
 
-    def iter_events(
-        self,
-        report: ReadReport,
-        *,
-        num_events: int,
-        start: int = 0,
-        stop: int | None = None,
-        out: Events | None = None,
-        on_triggers: Callable[[Triggers], None] | None = None,
-    ) -> Iterator[Events]:
-        """Yield all events in batches of at most `num_events`; counts are added to `report`."""
-        if on_triggers is not None:
-            on_triggers(self.triggers())
-        decoder = Decoder(self.encoding, self.sensor_size, policy=self.policy, where=str(self.path), report=report)
-        for numbers in self.blocks():
-            yield from decoder.iter_events(numbers, num_events=num_events, out=out)
+    @property
+    def is_indexable(self) -> bool:
+        """Whether the file alone decides on the events, so that where they lie may be remembered from run to run."""
+        return self.is_file
 
-    def read_into(self, report: ReadReport, *, start: int = 0, stop: int | None = None) -> Events:
+    def pieces(self, position: int, report: ReadReport, *, num_bytes: int) -> Iterator[tuple[int, NDArray[np.integer]]]:
+        """Yield the blocks from `position` on, whatever `num_bytes` says."""
+        for place, numbers in self.blocks(position - self.data_offset):
+            yield self.data_offset + place, numbers
+
+    def read_into(self, report: ReadReport) -> Events:
         """Return all events; counts are added to `report`."""
         return Events.concatenate(self.iter_events(report, num_events=BLOCK_EVENTS))
 
     def read_triggers(self) -> Triggers:
         """Return all external triggers."""
         return self.triggers()
+
+    def _decoder(
+        self, report: ReadReport, *, offset: int, on_triggers: Callable[[Triggers], None] | None = None
+    ) -> Decoder:
+        if on_triggers is not None:
+            # They lie apart from the events: all of them come first.
+            on_triggers(self.triggers())
+        # Faults are located by the number of the event, not by a byte.
+        return Decoder(self.encoding, self.sensor_size, policy=self.policy, where=str(self.path), report=report)

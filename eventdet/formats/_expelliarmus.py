@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from eventdet.errors import FormatError, MissingExtraError, OptionError
 from eventdet.triggers import Triggers
 
-from ._columns import BLOCK_EVENTS, ColumnPayload, column_encoding, pack_columns
+from ._columns import BLOCK_EVENTS, ColumnPayload, column_encoding, from_first_event, pack_columns
 from ._payload import Payload
 from .dat import DAT, DAT1
 from .evt2 import EVT2
@@ -98,7 +98,7 @@ def open_by_expelliarmus(own: Payload) -> Payload:
         own.sensor_size,
         own.policy,
         own.fields,
-        blocks=blocks,
+        blocks=from_first_event(blocks),
         own=own,
     )
 

@@ -61,6 +61,12 @@ class NpyReader:
         self._per_row = shape[1] if len(shape) == 2 else 1
         self._left = shape[0] * self._per_row if shape else 1
 
+    def skip(self, num_rows: int) -> None:
+        """Pass over the next rows; of a packed file they are unpacked, of any other not even read."""
+        passed = min(num_rows * self._per_row, self._left)
+        self._file.seek(passed * self.dtype.itemsize, 1)
+        self._left -= passed
+
     def read(self, num_rows: int) -> NDArray[Any]:
         """Return the next rows, fewer at the end.
 

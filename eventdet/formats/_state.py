@@ -17,6 +17,7 @@ __all__ = [
     "HIGH",
     "IS_LAST",
     "LEAPT",
+    "LIMITS",
     "NUM_HELD",
     "NUM_SLOTS",
     "OUT_OF_RANGE",
@@ -77,3 +78,15 @@ IS_LAST = 20
 """1 when nothing comes after the records of the call, so that none can wait for those that follow it."""
 
 NUM_SLOTS = 21
+
+_TIME = (0, (1 << 63) - 1)
+_NO_COUNT = (0, 0)
+LIMITS = (
+    _TIME, *(_NO_COUNT,) * 9, (-1, 1 << 28), _TIME, _TIME, (0, 1 << 14), (0, 1 << 40), (0, 1), _NO_COUNT,
+    (0, (1 << 40) - 1), (0, 4), _NO_COUNT, _NO_COUNT,
+)  # fmt: skip
+"""Lowest and highest value of each slot of `eventdet.formats.decoder.Decoder.snapshot`.
+
+Kernels take a state as it is. One that was kept in a file is held against these: a row below zero would pass their
+test for rows of the sensor, and more than four held bytes would never become an event.
+"""

@@ -5,7 +5,6 @@ dv-processing 2.0.4 hung on two of 25, aedat 2.3.0 panicked on four, and dv-proc
 are Unix time in microseconds. Of several event streams, as a stereo camera writes them, the first is read.
 """
 
-import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,12 +19,22 @@ from eventdet.geometry import SensorSize, check_sensor_size, resolve_sensor_size
 from eventdet.report import ReadReport
 from eventdet.triggers import Triggers
 
-from ._aedat4_layout import TABLE_POSITION, PacketEntry, events_of, pack_events, pack_header, pack_table
+from ._aedat4_layout import (
+    TABLE_POSITION,
+    PacketEntry,
+    events_of,
+    pack_events,
+    pack_header,
+    pack_table,
+    table_entries,
+)
 from ._atomic import atomic_writer
 from ._batches import checked_batches
 from ._flatbuffers import BrokenBufferError, Table, sized_prefix
 from ._frames import BrokenFrameError, lz4_compress, unpack_lz4, unpack_zstd
 from ._payload import Payload
+from ._seek import ROW_INTEGERS, Extent, SeekIndex
+from ._state import CLOCK
 from ._text_header import read_head
 from .decoder import Decoder, Encoding, Kernel
 
@@ -41,7 +50,6 @@ _LARGEST_HEADER = 1 << 24
 """Bytes read of what claims to be the header; real ones are a few kB."""
 
 _PACKET_EVENTS = 1 << 13
-_READ_EVENTS = 1 << 20
 
 
 def _load_kernel() -> Kernel:
@@ -89,42 +97,55 @@ class _Aedat4Payload(Payload):
         """None are known before the packets are walked through."""
         return 0
 
-    def iter_events(
-        self,
-        report: ReadReport,
-        *,
-        num_events: int,
-        start: int = 0,
-        stop: int | None = None,
-        out: Events | None = None,
-        on_triggers: Callable[[Triggers], None] | None = None,
-    ) -> Iterator[Events]:
-        """Yield the events in batches of at most `num_events`; counts are added to `report`."""
+    def claimed_index(self) -> SeekIndex | None:
+        """Return the index that the table of the file amounts to, None when the policy does not take it at its word.
+
+        What a packet holds is known only when it is read: a stamp that leaps ahead in one raises all that follow, and
+        no table tells. So the table is taken under ``trust`` alone, and only when the packets lie where it says.
+        """
+        if self.rules.faults != "trust" or self.rules.duplicates == "drop":
+            return None
+        try:
+            table = _UNPACK[self.header.compression](self._mapped[self.header.data_end :])
+            entries = table_entries(table, stream=self.header.stream)
+        except (BrokenBufferError, BrokenFrameError):
+            return None
+        claimed = [(entry.position, entry.position + entry.num_bytes) for entry in entries]
+        found = [
+            (begin + _PACKET.size, stop)
+            for stream, begin, stop in self._packets(self.data_offset)
+            if stream == self.header.stream
+        ]
+        return _index_of(entries) if claimed == found else None
+
+    def pieces(self, position: int, report: ReadReport, *, num_bytes: int) -> Iterator[tuple[int, NDArray[np.integer]]]:
+        """Yield the events of each packet as words, whatever `num_bytes` says."""
+        for stream, begin, stop in self._packets(position):
+            if stream == self.header.stream:
+                content = self._mapped[begin + _PACKET.size : stop]
+                self._give_back(begin, stop)
+                yield begin, self._unpack(content, report, position=begin)
+            position = stop
+        rest = self.header.data_end - position
+        if rest and self.rules.faults == "strict":
+            raise self._fault("last packet is cut", position)
+        report.trailing_bytes += rest
+
+    def _packets(self, position: int) -> Iterator[tuple[int, int, int]]:
+        """Yield stream, begin and end of every packet that is whole, from `position` on."""
+        while position + _PACKET.size <= self.header.data_end:
+            stream, num_bytes = _PACKET.unpack_from(self._mapped, position)
+            stop = position + _PACKET.size + num_bytes
+            if num_bytes < 0 or stop > self.header.data_end:
+                return
+            yield stream, position, stop
+            position = stop
+
+    def _decoder(
+        self, report: ReadReport, *, offset: int, on_triggers: Callable[[Triggers], None] | None = None
+    ) -> Decoder:
         where = f"{self.path}, in its unpacked events"
-        decoder = Decoder(AEDAT4, self.sensor_size, policy=self.policy, where=where, report=report)
-        for words in self._unpacked(report):
-            yield from decoder.iter_events(words[start:stop], num_events=num_events, out=out)
-
-    def read_into(self, report: ReadReport, *, start: int = 0, stop: int | None = None) -> Events:
-        """Return all events; counts are added to `report`."""
-        return Events.concatenate(self.iter_events(report, num_events=_READ_EVENTS, start=start, stop=stop))
-
-    def _unpacked(self, report: ReadReport) -> Iterator[NDArray[np.int64]]:
-        """Yield the events of each packet as words."""
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            position = self.header.data_offset
-            while position + _PACKET.size <= self.header.data_end:
-                stream, num_bytes = _PACKET.unpack_from(mapped, position)
-                stop = position + _PACKET.size + num_bytes
-                if num_bytes < 0 or stop > self.header.data_end:
-                    break
-                if stream == self.header.stream:
-                    yield self._unpack(mapped[position + _PACKET.size : stop], report, position=position)
-                position = stop
-            rest = self.header.data_end - position
-            if rest and self.rules.faults == "strict":
-                raise self._fault("last packet is cut", position)
-            report.trailing_bytes += rest
+        return Decoder(AEDAT4, self.sensor_size, policy=self.policy, where=where, report=report)
 
     def _unpack(self, content: bytes, report: ReadReport, *, position: int) -> NDArray[np.int64]:
         """Return the events of one packet as words; a broken one gives none and is counted."""
@@ -246,6 +267,18 @@ def write_aedat4(
         file.write(lz4_compress(pack_table(entries)))
         file.seek(len(_MAGIC) + TABLE_POSITION)
         file.write(struct.pack("<q", position))
+
+
+def _index_of(entries: list[PacketEntry]) -> SeekIndex | None:
+    """Return the index that entries of a table amount to, None when their stamps are in disorder."""
+    stamps = np.array([(entry.t_first_us, entry.t_last_us) for entry in entries], np.int64).reshape(-1)
+    if (np.diff(stamps, prepend=0) < 0).any():
+        return None
+    rows = np.zeros((len(entries), ROW_INTEGERS), np.int64)
+    rows[:, 0] = [entry.position - _PACKET.size for entry in entries]
+    rows[1:, 1 + CLOCK] = stamps[1:-1:2]
+    num_events = sum(entry.num_events for entry in entries)
+    return SeekIndex(rows, Extent(num_events, int(stamps[0]), int(stamps[-1])) if entries else Extent(0, 0, 0))
 
 
 def _event_stream(path: Path, info: str) -> tuple[int, SensorSize | None, bool]:

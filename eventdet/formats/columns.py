@@ -10,7 +10,7 @@ from eventdet.events import Events
 from eventdet.geometry import SensorSize, check_sensor_size
 from eventdet.triggers import Triggers
 
-from ._columns import ColumnPayload, column_encoding, pack_columns
+from ._columns import ColumnPayload, column_encoding, from_first_event, pack_columns
 from .policy import ReadPolicy
 from .recording import Recording
 
@@ -60,7 +60,9 @@ def recording_of_batches(
                 yield pack_columns((batch.t, batch.x, batch.y, batch.p), in_seconds=False)
 
     size = check_sensor_size(sensor_size)
-    encoding = column_encoding(format)
     return Recording(
-        ColumnPayload(Path(path), encoding, 0, size, policy, dict(fields or {}), blocks=blocks, triggers=triggers)
-    )
+        ColumnPayload(
+            Path(path), column_encoding(format), 0, size, policy, dict(fields or {}),
+            blocks=from_first_event(blocks), triggers=triggers,
+        )
+    )  # fmt: skip

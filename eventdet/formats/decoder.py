@@ -211,6 +211,27 @@ class Decoder:
             if written:
                 yield columns[:written]
 
+    @property
+    def num_waiting(self) -> int:
+        """Bytes taken from the stream that wait for those that follow."""
+        return len(self._rest)
+
+    def snapshot(self) -> NDArray[np.int64]:
+        """Return a copy of the state, without what concerns the last call alone.
+
+        It holds all that the records decoded so far have left behind, save the pixels that the search for exact
+        repeats remembers.
+        """
+        state = self._state.copy()
+        state[[_state.FAULT_RECORD, _state.FAULT_KIND, _state.IS_LAST]] = 0
+        if not state[_state.NUM_HELD]:
+            state[_state.HELD] = 0
+        return state
+
+    def resume(self, state: NDArray[np.int64]) -> None:
+        """Go on as the decoder would that gave this `snapshot`, with the record that was to come next."""
+        self._state[:] = state
+
     def advance_to(self, t_us: int) -> None:
         """Take note that no event before `t_us` comes any more: one that does is late, and raised to it.
 

@@ -78,12 +78,12 @@ def open_hdf5(path: Path, sensor_size: SensorSize | None, policy: str) -> Column
         in_seconds = is_in_seconds(source.read(0)[0])
         size = resolve_sensor_size(str(path), header=source.size, given=sensor_size)
 
-    def blocks() -> Iterator[NDArray[np.int64]]:
+    def blocks(position: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
         with _opened(path) as source:
-            for start in range(0, source.num_events, BLOCK_EVENTS):
-                yield pack_columns(source.read(start), in_seconds=in_seconds, offset_us=source.offset_us)
+            for start in range(position, source.num_events, BLOCK_EVENTS):
+                yield start, pack_columns(source.read(start), in_seconds=in_seconds, offset_us=source.offset_us)
 
-    return ColumnPayload(path, HDF5, 0, size, policy, {}, blocks=blocks)
+    return ColumnPayload(path, HDF5, 0, size, policy, {}, blocks=blocks, is_file=True)
 
 
 def write_hdf5(path: str | Path, events: Events | Iterable[Events], sensor_size: SensorSize) -> None:

@@ -78,14 +78,16 @@ def open_npy(path: Path, sensor_size: SensorSize | None, policy: str) -> ColumnP
         columns = _columns_of(path, reader)
         in_seconds = is_in_seconds(columns(reader.read(BLOCK_EVENTS))[0])
 
-    def blocks() -> Iterator[NDArray[np.int64]]:
+    def blocks(position: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
         with path.open("rb") as file:
             reader = NpyReader(file, str(path))
+            reader.skip(position)
             while len(rows := reader.read(BLOCK_EVENTS)):
-                yield pack_columns(columns(rows), in_seconds=in_seconds)
+                yield position, pack_columns(columns(rows), in_seconds=in_seconds)
+                position += len(rows)
 
     size = resolve_sensor_size(str(path), given=sensor_size)
-    return ColumnPayload(path, NPY, 0, size, policy, {}, blocks=blocks)
+    return ColumnPayload(path, NPY, 0, size, policy, {}, blocks=blocks, is_file=True)
 
 
 def open_npz(path: Path, sensor_size: SensorSize | None, policy: str) -> ColumnPayload:
@@ -105,13 +107,14 @@ def open_npz(path: Path, sensor_size: SensorSize | None, policy: str) -> ColumnP
         header_size = _size(path, names, read)
     in_seconds = first is not None and is_in_seconds(first[0])
 
-    def blocks() -> Iterator[NDArray[np.int64]]:
+    def blocks(position: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
         with _members(path) as (names, read):
-            for columns in _npz_columns(path, names, read):
-                yield pack_columns(columns, in_seconds=in_seconds)
+            for columns in _npz_columns(path, names, read, skip=position):
+                yield position, pack_columns(columns, in_seconds=in_seconds)
+                position += len(columns[0])
 
     size = resolve_sensor_size(str(path), header=header_size, given=sensor_size)
-    return ColumnPayload(path, NPZ, 0, size, policy, {}, blocks=blocks)
+    return ColumnPayload(path, NPZ, 0, size, policy, {}, blocks=blocks, is_file=True)
 
 
 def write_npy(path: str | Path, events: Events | Iterable[Events], sensor_size: SensorSize) -> None:
@@ -199,11 +202,12 @@ def _members(path: Path) -> Iterator[tuple[set[str], Callable[[str], NpyReader]]
         raise FormatError(f"{path}: broken .npz ({reason}), at byte 0", hint="copy it again") from error
 
 
-def _npz_columns(path: Path, names: set[str], read: Callable[[str], NpyReader]) -> Iterator[Columns]:
+def _npz_columns(path: Path, names: set[str], read: Callable[[str], NpyReader], *, skip: int = 0) -> Iterator[Columns]:
     found = find_columns(names)
     if found is None and len(names) == 1:
         reader = read(next(iter(names)))
         take = _columns_of(path, reader)
+        reader.skip(skip)
         while len(rows := reader.read(BLOCK_EVENTS)):
             yield take(rows)
         return
@@ -219,6 +223,8 @@ def _npz_columns(path: Path, names: set[str], read: Callable[[str], NpyReader]) 
             f"{path}: t, x, y, p must be number arrays of one length, got "
             + ", ".join(f"{reader.dtype} {reader.shape}" for reader in readers)
         )
+    for reader in readers:
+        reader.skip(skip)
     while len((columns := [reader.read(BLOCK_EVENTS) for reader in readers])[0]):
         yield columns
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,31 +14,41 @@ from eventdet.report import ReadReport
 from eventdet.triggers import Triggers
 
 from ._payload import Payload
+from ._seek import Checkpoint, Extent, SeekIndex, extent_of
+from ._seek_cache import cached_index
+from ._state import NUM_SLOTS
 from ._windows import Window, WindowGrid, check_grid, cut_windows
 
 __all__ = ["DatRecording", "Recording"]
 
 _CHUNK_EVENTS = 1 << 20
+_SOUGHT_EVENTS = 1 << 16
+"""Events decoded at once from a checkpoint on: about as many as lie between two of them."""
+
+_SCAN_BYTES = 1 << 25
 _STAMP_BITS = 0xFFFFFFFF
-
-
-class _Extent(NamedTuple):
-    num_events: int
-    t_first_us: int
-    t_last_us: int
 
 
 class Recording:
     """An event file, opened by :func:`open_recording`.
 
-    Opening reads the header alone. `chunks` and `windows` go through the file once with bounded memory; `slice`
-    decodes a stream format (every one but DAT) into memory at first use, a DAT file not.
+    Opening reads the header alone. Memory is bounded whatever the size of the file: 32 MB of it, one batch, and 12 MB
+    of index. What asks for a time (`slice`, `span` and `windows` with a start) or for the extent goes once through the
+    file to index it; a cache folder keeps the index for the next run.
     """
+
+    _begins_anywhere = True
+    """Whether the events of a pass are the same wherever it begins."""
 
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
         self.report = payload.new_report()
-        """Counts of everything decoded so far; what is decoded twice counts twice."""
+        """Counts of everything read so far; what is read twice counts twice.
+
+        `num_events` counts events delivered. The repairs are those of all records decoded for them, which for a part
+        of the file begin at the checkpoint before it, up to 128 kB ahead, and end with the batch that goes beyond it.
+        They are the same whether an index was in the cache or not: building one counts nothing.
+        """
 
     @property
     def path(self) -> Path:
@@ -73,7 +82,7 @@ class Recording:
 
     @property
     def num_events(self) -> int:
-        """Events that a full read delivers; a stream format is decoded once to count them."""
+        """Events that a full read delivers."""
         return self._extent.num_events
 
     @property
@@ -92,14 +101,14 @@ class Recording:
         return self.t_last_us - self.t_first_us
 
     def slice(self, t0_us: int, t1_us: int) -> Events:
-        """Return the events with ``t0_us <= t < t1_us``.
+        """Return the events with ``t0_us <= t < t1_us``, exactly as a full read delivers them.
 
         Raises
         ------
         FormatError
             When the policy is strict and the file needs a repair.
         """
-        return self._columns.between(t0_us, t1_us)
+        return Events.concatenate(self.span(t0_us, t1_us))
 
     def chunks(
         self,
@@ -157,13 +166,13 @@ class Recording:
             When the policy is strict and a record needs a repair.
         """
         for batch in self._events_from(start_us):
-            if stop_us is not None and batch.t[0] >= stop_us:
-                return
-            part = batch.between(
-                int(batch.t[0]) if start_us is None else start_us, int(batch.t[-1]) + 1 if stop_us is None else stop_us
-            )
+            first = int(batch.t[0]) if start_us is None else start_us
+            part = batch.between(first, int(batch.t[-1]) + 1 if stop_us is None else stop_us)
+            self.report.num_events -= len(batch) - len(part)
             if len(part):
                 yield part
+            if stop_us is not None and batch.t[-1] >= stop_us:
+                return
 
     def windows(
         self,
@@ -199,7 +208,7 @@ class Recording:
             When the policy is strict and a record needs a repair.
         """
         grid = check_grid(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
-        return cut_windows(self._events_from(start_us), grid)
+        return cut_windows(self.span(start_us), grid)
 
     def triggers(self) -> Triggers:
         """Return the external triggers of the recording, none for a format without them.
@@ -226,21 +235,19 @@ class Recording:
 
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         """Yield batches that hold at least all events from `start_us` on."""
-        return self.chunks()
+        if start_us is None or start_us <= 0 or not self._begins_anywhere:
+            return self.chunks()
+        return self._payload.iter_events(self.report, num_events=_SOUGHT_EVENTS, begin=self._index.before(start_us))
 
     @cached_property
-    def _columns(self) -> Events:
-        return self._payload.read_into(self.report)
+    def _index(self) -> SeekIndex:
+        return self._payload.claimed_index() or cached_index(self._payload)
 
     @cached_property
-    def _extent(self) -> _Extent:
-        """Count with a report of its own: to ask for the length is not to read the events."""
-        num_events = t_first = t_last = 0
-        for batch in self._batches(ReadReport(), num_events=_CHUNK_EVENTS):
-            t_first = t_first if num_events else int(batch.t[0])
-            t_last = int(batch.t[-1])
-            num_events += len(batch)
-        return _Extent(num_events, t_first, t_last)
+    def _extent(self) -> Extent:
+        if self._begins_anywhere:
+            return self._index.extent
+        return extent_of(self._batches(ReadReport(), num_events=_CHUNK_EVENTS))
 
 
 class DatRecording(Recording):
@@ -259,8 +266,8 @@ class DatRecording(Recording):
             return True
         height, width = self.sensor_size
         last = 0
-        for span in self._payload.spans():
-            records = span.view(np.int64)
+        for _, piece in self._payload.pieces(self._payload.data_offset, ReadReport(), num_bytes=_SCAN_BYTES):
+            records = piece.view(np.int64)
             if int(records[0]) & _STAMP_BITS < last or not scan_dat(records, width, height):
                 return False
             last = int(records[-1]) & _STAMP_BITS
@@ -287,18 +294,21 @@ class DatRecording(Recording):
                 f"{self.path}: words need a file in time order, on the sensor, without a wrap and with its duplicates",
                 hint="use slice",
             )
-        return self._records[self._index(t0_us) : self._index(t1_us)].view(np.uint32).reshape(-1, 2)
+        return self._records[self._first_from(t0_us) : self._first_from(t1_us)].view(np.uint32).reshape(-1, 2)
 
     def slice(self, t0_us: int, t1_us: int) -> Events:
         """Return the events with ``t0_us <= t < t1_us``; of a clean file, nothing else is read."""
         if not self.is_clean:
             return super().slice(t0_us, t1_us)
-        return self._payload.read_into(self.report, start=self._index(t0_us), stop=self._index(t1_us))
+        return self._payload.read_records(self.report, self._first_from(t0_us), self._first_from(t1_us))
 
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         if start_us is None or not self.is_clean:
             return self.chunks()
-        return self._payload.iter_events(self.report, num_events=_CHUNK_EVENTS, start=self._index(start_us))
+        place = self._payload.data_offset + 8 * self._first_from(start_us)
+        return self._payload.iter_events(
+            self.report, num_events=_CHUNK_EVENTS, begin=Checkpoint(place, np.zeros(NUM_SLOTS, np.int64))
+        )
 
     @property
     def _holds_its_events(self) -> bool:
@@ -309,15 +319,16 @@ class DatRecording(Recording):
     def _records(self) -> NDArray[np.int64]:
         return self._payload.records.view(np.int64)
 
-    def _index(self, t_us: int) -> int:
+    def _first_from(self, t_us: int) -> int:
+        """Return the number of the first record stamped `t_us` or later."""
         from ._dat_kernels import bisect_dat
 
         # Stamps are 32 bits wide: the cut keeps any integer within what the kernel takes.
         return int(bisect_dat(self._records, min(max(t_us, 0), 1 << 32)))
 
     @cached_property
-    def _extent(self) -> _Extent:
+    def _extent(self) -> Extent:
         records = self._records
         if not len(records) or not self._holds_its_events:
             return super()._extent
-        return _Extent(len(records), *(int(record) & _STAMP_BITS for record in records[[0, -1]]))
+        return Extent(len(records), *(int(record) & _STAMP_BITS for record in records[[0, -1]]))

@@ -15,7 +15,15 @@ from eventdet.errors import OptionError, check_option
 from eventdet.events import EVENT_DTYPE, Events
 from eventdet.geometry import SensorSize, check_sensor_size
 
-from ._columns import BLOCK_EVENTS, ColumnPayload, column_encoding, find_fields, is_in_seconds, pack_columns
+from ._columns import (
+    BLOCK_EVENTS,
+    ColumnPayload,
+    column_encoding,
+    find_fields,
+    from_first_event,
+    is_in_seconds,
+    pack_columns,
+)
 from .policy import ReadPolicy
 from .recording import Recording
 
@@ -146,7 +154,7 @@ def recording_from_structured(
             yield pack_columns([column[start : start + BLOCK_EVENTS] for column in columns], in_seconds=in_seconds)
 
     size = check_sensor_size(sensor_size)
-    return Recording(ColumnPayload(Path(name), _ENCODING, 0, size, policy, {}, blocks=blocks))
+    return Recording(ColumnPayload(Path(name), _ENCODING, 0, size, policy, {}, blocks=from_first_event(blocks)))
 
 
 def _fitting(name: str, column: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -80,12 +80,13 @@ def open_text(path: Path, sensor_size: SensorSize | None, policy: str) -> Column
     )
     in_seconds = is_in_seconds(_numbers(lines, layout.order)[:, 0])
 
-    def blocks() -> Iterator[NDArray[np.int64]]:
-        for block in _line_blocks(path, layout.data_offset):
-            yield pack_columns(list(_parse(block, layout.order).T), in_seconds=in_seconds)
+    def blocks(position: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        for block in _line_blocks(path, layout.data_offset + position):
+            yield position, pack_columns(list(_parse(block, layout.order).T), in_seconds=in_seconds)
+            position += len(block)
 
     size = resolve_sensor_size(str(path), header=layout.size, given=sensor_size)
-    return ColumnPayload(path, CSV, layout.data_offset, size, policy, {}, blocks=blocks)
+    return ColumnPayload(path, CSV, layout.data_offset, size, policy, {}, blocks=blocks, is_file=True)
 
 
 def write_text(path: str | Path, events: Events | Iterable[Events], sensor_size: SensorSize) -> None:
@@ -149,11 +150,14 @@ def _size(text: str) -> SensorSize | None:
 
 
 def _line_blocks(path: Path, offset: int) -> Iterator[bytes]:
-    """Yield the file from `offset` on in blocks of whole lines; what has no end of line for long is cut."""
+    """Yield the file from `offset` on in blocks of whole lines; what has no end of line for long is cut.
+
+    Where a block ends depends on where it begins alone, so that reading can begin at any of them.
+    """
     rest = b""
     with path.open("rb") as file:
         file.seek(offset)
-        while data := file.read(_BLOCK_BYTES):
+        while data := file.read(_BLOCK_BYTES - len(rest)):
             data = rest + data
             stop = data.rfind(b"\n") + 1
             if stop == 0 and len(data) > _LONGEST_LINE:
