@@ -1,5 +1,6 @@
 """Options that several commands share: one name, one help text, one parser each."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from eventdet.formats import ReadPolicy
     from eventdet.geometry import SensorSize
+    from eventdet.preprocessing import Representation
 
 __all__ = [
     "AllowRemote",
@@ -23,6 +25,7 @@ __all__ = [
     "SensorSizeText",
     "Start",
     "parse_policy",
+    "parse_representation",
     "parse_sensor_size",
     "parse_span_us",
 ]
@@ -79,6 +82,16 @@ def parse_sensor_size(text: str | None) -> "SensorSize | None":
     from eventdet.geometry import SensorSize
 
     return None if text is None else SensorSize.parse(text)
+
+
+def parse_representation(text: str, *, bins: int) -> "Representation":
+    """Return the tensors that the user wants; a module that the text names may lie in the current folder."""
+    from eventdet.preprocessing import Representation
+
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    return Representation.parse(text, bins=bins)
 
 
 def parse_policy(policy: str, duplicates: str) -> "ReadPolicy":

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import Duplicates, Filters, Json, Policy, Quiet, SensorSizeText, parse_policy, parse_sensor_size
+from ._options import (
+    Duplicates,
+    Filters,
+    Json,
+    Policy,
+    Quiet,
+    SensorSizeText,
+    parse_policy,
+    parse_representation,
+    parse_sensor_size,
+)
 from ._progress import progress_bar
 from ._transcode import Encoding, FromZero, print_transcoded
 
@@ -22,7 +32,14 @@ _STORE_SUFFIXES = ("", ".zarr")
 def command(
     source: Annotated[Path, typer.Argument(help="Event file, or a folder of them.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Store (out.zarr) or event file (out.raw) to write.")],
-    representation: Annotated[str, typer.Option(help="histogram or voxel.")] = "histogram",
+    representation: Annotated[
+        str,
+        typer.Option(
+            metavar="[MODULE.]NAME[:ARG=VALUE,...]",
+            help="What the tensors are, e.g. voxel or tore:depth=4; of a module of your own, if named. "
+            "See docs/representations.md.",
+        ),
+    ] = "histogram",
     bins: Annotated[int, typer.Option(help="Time bins a window.", min=1, max=1000)] = 5,
     window: Annotated[str, typer.Option(help="Length of a window, e.g. 250ms.")] = "250ms",
     stride: Annotated[
@@ -52,12 +69,12 @@ def command(
             quiet=quiet,
             json=json,
         )
-    from eventdet.preprocessing import ConvertOptions, Representation, convert
+    from eventdet.preprocessing import ConvertOptions, convert
     from eventdet.units import parse_duration_us
 
     window_us = parse_duration_us(window, name="--window")
     options = ConvertOptions(
-        representation=Representation(representation, bins=bins),
+        representation=parse_representation(representation, bins=bins),
         window_us=window_us,
         stride_us=window_us if stride is None else parse_duration_us(stride, name="--stride"),
         write_events=not no_events,

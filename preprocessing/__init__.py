@@ -5,10 +5,11 @@ Importing this package loads NumPy alone; Numba and Zarr come in when the first 
 
 from .conversion import ConvertFailure, ConvertOptions, ConvertSummary
 from .convert import convert
-from .representations import Representation, event_histogram, voxel_grid
+from .representations import REPRESENTATIONS, Representation, event_histogram, representation, voxel_grid
 from .store import StoredFrames, StoredRecording, find_stored_recordings, is_store, open_stored_recording
 
 __all__ = [
+    "REPRESENTATIONS",
     "ConvertFailure",
     "ConvertOptions",
     "ConvertSummary",
@@ -20,5 +21,6 @@ __all__ = [
     "find_stored_recordings",
     "is_store",
     "open_stored_recording",
+    "representation",
     "voxel_grid",
 ]

@@ -92,7 +92,12 @@ class ConvertOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, the stride filled in."""
-        return {**asdict(self), "policy": asdict(ReadPolicy.of(self.policy)), "stride_us": self.step_us}
+        return {
+            **asdict(self),
+            "representation": self.representation.to_dict(),
+            "policy": asdict(ReadPolicy.of(self.policy)),
+            "stride_us": self.step_us,
+        }
 
     @property
     def digest(self) -> str:

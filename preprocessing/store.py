@@ -251,7 +251,7 @@ class StoredRecording:
         rows = open_rows(self.path / "frames" / check_option("name", name or names[0], names))
         attributes = rows.attributes
         grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
-        return StoredFrames(rows, Representation(attributes["name"], int(attributes["bins"])), **grid)
+        return StoredFrames(rows, Representation.from_dict(attributes), **grid)
 
     def labels(self) -> Boxes:
         """Return the labels in the order of time; none when the source had no label file."""

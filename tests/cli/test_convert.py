@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from eventdet.cli.main import run
 from eventdet.events import Events
 from eventdet.formats import write_dat
 from eventdet.geometry import GEN1
+from eventdet.preprocessing import REPRESENTATIONS, open_stored_recording
 
 
 def test_convert_of_a_folder_tells_each_failure_once_and_keeps_it_in_the_manifest(
@@ -25,3 +27,23 @@ def test_convert_of_a_folder_tells_each_failure_once_and_keeps_it_in_the_manifes
     assert [(entry["path"], entry["status"]) for entry in entries] == [
         ("bad.zarr", "failed"), ("good.zarr", "complete"),
     ]  # fmt: skip
+
+
+def test_convert_with_a_representation_of_a_module_in_the_current_folder_stores_its_tensors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_tensors.py").write_text(
+        "from eventdet.preprocessing import representation\n"
+        "@representation('event_total', axes=('row',), dtype='f4')\n"
+        "def event_total(events, t0_us, t1_us, size, out, *, gain=1.0):\n"
+        "    out[:] = gain * len(events)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    write_dat(tmp_path / "a.dat", Events.from_columns(t=[10, 20], x=[3, 4], y=[3, 3], p=[1, 0]), GEN1)
+    try:
+        assert run(["convert", "a.dat", "-o", "a.zarr", "--representation", "my_tensors.event_total:gain=2.5"]) == 0
+        frames = open_stored_recording("a.zarr").frames()
+        assert (dict(frames.representation.parameters), frames[0].tolist()) == ({"gain": 2.5}, [5.0] * GEN1.height)
+    finally:
+        REPRESENTATIONS.pop("event_total", None)

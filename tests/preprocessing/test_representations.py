@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.geometry import FITS, PixelMap, SensorSize, fit_pixels
+from eventdet.geometry import PixelMap, SensorSize, fit_pixels
 from eventdet.preprocessing.representations import (
     REPRESENTATIONS,
     Representation,
@@ -21,41 +21,10 @@ from eventdet.preprocessing.representations import (
 )
 
 from .references import dat_words, histogram_reference, voxel_reference
-
-SENSOR = SensorSize(3, 4)
-SAME = fit_pixels(SENSOR, SENSOR)
+from .strategies import SAME, SENSOR, events_of, pixel_maps, windows_with_events
 
 
-def _events(*rows: tuple[int, int, int, int]) -> Events:
-    t, x, y, p = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Events.from_columns(
-        t=np.array(t, np.int64), x=np.array(x, np.int64), y=np.array(y, np.int64), p=np.array(p, np.int64)
-    )
-
-
-@st.composite
-def _pixel_maps(draw: st.DrawFn) -> PixelMap:
-    sensor = SensorSize(draw(st.integers(1, 6)), draw(st.integers(1, 6)))
-    fit = draw(st.sampled_from(FITS))
-    smallest = SensorSize(1, 1) if fit != "none" else sensor
-    target = SensorSize(draw(st.integers(smallest.height, 8)), draw(st.integers(smallest.width, 8)))
-    return fit_pixels(sensor, target, fit=fit)
-
-
-@st.composite
-def _windows_with_events(draw: st.DrawFn) -> tuple[Events, tuple[int, int]]:
-    t0 = draw(st.integers(0, 1 << 31))
-    window = (t0, t0 + draw(st.integers(1, 1000)))
-    # A few stamps outside the window, and pixels outside the sensor: both must be left out, not crash.
-    stamps = st.integers(max(0, t0 - 20), window[1] + 20)
-    row = st.tuples(stamps, st.integers(0, 7), st.integers(0, 7), st.integers(0, 1))
-    rows = draw(st.lists(row, max_size=60))
-    if draw(st.booleans()):
-        rows.sort()
-    return _events(*rows), window
-
-
-@given(_windows_with_events(), st.integers(1, 12), _pixel_maps())
+@given(windows_with_events(), st.integers(1, 12), pixel_maps())
 def test_histogram_of_any_events_equals_the_reference(
     given_events: tuple[Events, tuple[int, int]], bins: int, pixel_map: PixelMap
 ) -> None:
@@ -121,7 +90,7 @@ def test_histogram_of_a_window_that_begins_before_zero_equals_the_reference() ->
         np.testing.assert_array_equal(event_histogram(form, (-5000, 9000), bins=3, pixel_map=SAME), expected)
 
 
-@given(_windows_with_events(), st.integers(1, 12), _pixel_maps())
+@given(windows_with_events(), st.integers(1, 12), pixel_maps())
 def test_voxel_grid_of_any_events_equals_the_reference(
     given_events: tuple[Events, tuple[int, int]], bins: int, pixel_map: PixelMap
 ) -> None:
@@ -133,7 +102,7 @@ def test_voxel_grid_of_any_events_equals_the_reference(
     np.testing.assert_array_equal(voxel_grid(dat_words(events), window, bins=bins, pixel_map=pixel_map), expected)
 
 
-@given(_windows_with_events(), st.integers(1, 12), _pixel_maps())
+@given(windows_with_events(), st.integers(1, 12), pixel_maps())
 def test_voxel_grid_keeps_the_whole_weight_of_every_event(
     given_events: tuple[Events, tuple[int, int]], bins: int, pixel_map: PixelMap
 ) -> None:
@@ -146,13 +115,15 @@ def test_voxel_grid_keeps_the_whole_weight_of_every_event(
 
 @pytest.mark.parametrize("name", sorted(REPRESENTATIONS))
 @pytest.mark.parametrize("kind", ["columns", "words"])
-def test_tensor_of_no_events_is_zero(name: str, kind: str) -> None:
+def test_tensor_of_no_events_is_empty(name: str, kind: str) -> None:
     events: Events | NDArray[np.uint32] = Events.empty() if kind == "columns" else np.empty((0, 2), np.uint32)
     representation = Representation(name, bins=3)
-    tensor = representation(events, 0, 10, SAME)
+    tensor = representation(events, 0, 10, SAME, np.full(representation.shape(SENSOR), 7, representation.dtype))
     assert tensor.shape == representation.shape(SENSOR)
     assert tensor.dtype == representation.dtype
-    assert not tensor.any()
+    assert len(representation.axes) == tensor.ndim
+    # What stands for no event is 0, but for the grey of the ternary frame and the greatest age of TORE.
+    assert (tensor == {"ternary": 127, "tore": np.float32(np.log(5_000_001 / 151))}.get(name, 0)).all()
 
 
 @pytest.mark.parametrize(
@@ -161,19 +132,19 @@ def test_tensor_of_no_events_is_zero(name: str, kind: str) -> None:
     [(100, 0), (103, 0), (104, 1), (106, 1), (107, 2), (109, 2)],
 )
 def test_histogram_bin_edges_are_those_of_integer_division(stamp: int, bin_index: int) -> None:
-    histogram = event_histogram(_events((stamp, 1, 2, 1)), (100, 110), bins=3, pixel_map=SAME)
+    histogram = event_histogram(events_of((stamp, 1, 2, 1)), (100, 110), bins=3, pixel_map=SAME)
     assert histogram[bin_index, 1, 2, 1] == 1
     assert histogram.sum() == 1
 
 
 @pytest.mark.parametrize("stamp", [99, 110])
 def test_histogram_leaves_out_events_at_and_beyond_the_end_and_before_the_start(stamp: int) -> None:
-    assert not event_histogram(_events((stamp, 0, 0, 1)), (100, 110), bins=3, pixel_map=SAME).any()
+    assert not event_histogram(events_of((stamp, 0, 0, 1)), (100, 110), bins=3, pixel_map=SAME).any()
 
 
 @pytest.mark.parametrize(("num_events", "count"), [(254, 254), (255, 255), (256, 255), (600, 255)])
 def test_histogram_counter_stays_at_255_when_full(num_events: int, count: int) -> None:
-    events = _events(*[(5, 3, 2, 0)] * num_events)
+    events = events_of(*[(5, 3, 2, 0)] * num_events)
     for batch in (events, dat_words(events)):
         histogram = event_histogram(batch, (0, 10), bins=1, pixel_map=SAME)
         assert histogram[0, 0, 2, 3] == count
@@ -187,7 +158,7 @@ def test_histogram_reads_any_polarity_above_zero_as_on() -> None:
 
 def test_histogram_at_stamps_beyond_32_bits_is_exact() -> None:
     start = 1 << 40
-    histogram = event_histogram(_events((start + 999_999, 0, 0, 1)), (start, start + 10**6), bins=10, pixel_map=SAME)
+    histogram = event_histogram(events_of((start + 999_999, 0, 0, 1)), (start, start + 10**6), bins=10, pixel_map=SAME)
     assert histogram[9, 1, 0, 0] == 1
 
 
@@ -197,25 +168,25 @@ def test_histogram_at_stamps_beyond_32_bits_is_exact() -> None:
     [(0, [1, 0, 0, 0, 0]), (1, [0.5, 0.5, 0, 0, 0]), (2, [0, 1, 0, 0, 0]), (7, [0, 0, 0, 0.5, 0.5])],
 )
 def test_voxel_grid_shares_an_event_between_the_two_nearest_bins(stamp: int, weights: list[float]) -> None:
-    grid = voxel_grid(_events((stamp, 2, 1, 1)), (0, 8), bins=5, pixel_map=SAME)
+    grid = voxel_grid(events_of((stamp, 2, 1, 1)), (0, 8), bins=5, pixel_map=SAME)
     assert grid[:, 1, 2].tolist() == weights
-    grid = voxel_grid(_events((stamp, 2, 1, 0)), (0, 8), bins=5, pixel_map=SAME)
+    grid = voxel_grid(events_of((stamp, 2, 1, 0)), (0, 8), bins=5, pixel_map=SAME)
     assert grid[:, 1, 2].tolist() == [-weight for weight in weights]
 
 
 def test_voxel_grid_of_equal_stamps_is_their_signed_count() -> None:
-    grid = voxel_grid(_events((0, 0, 0, 1), (0, 0, 0, 1), (0, 0, 0, 0)), (0, 50), bins=4, pixel_map=SAME)
+    grid = voxel_grid(events_of((0, 0, 0, 1), (0, 0, 0, 1), (0, 0, 0, 0)), (0, 50), bins=4, pixel_map=SAME)
     assert grid[:, 0, 0].tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
 def test_out_is_cleared_filled_and_returned() -> None:
     out = np.full((1, 2, 3, 4), 9, np.uint8)
-    assert event_histogram(_events((0, 0, 0, 1)), (0, 1), bins=1, pixel_map=SAME, out=out) is out
+    assert event_histogram(events_of((0, 0, 0, 1)), (0, 1), bins=1, pixel_map=SAME, out=out) is out
     assert out.sum() == 1
 
 
 def test_events_that_are_views_of_a_record_array_give_the_same_tensor() -> None:
-    records = _events((0, 0, 0, 1), (3, 1, 2, 0), (5, 3, 1, 1)).to_structured()
+    records = events_of((0, 0, 0, 1), (3, 1, 2, 0), (5, 3, 1, 1)).to_structured()
     views = Events(records["t"], records["x"], records["y"], records["p"])
     copies = Events.from_structured(records)
     for name in REPRESENTATIONS:
@@ -224,7 +195,7 @@ def test_events_that_are_views_of_a_record_array_give_the_same_tensor() -> None:
 
 
 def test_events_that_may_not_be_written_are_read() -> None:
-    words = dat_words(_events((0, 0, 0, 1)))
+    words = dat_words(events_of((0, 0, 0, 1)))
     words.flags.writeable = False
     assert event_histogram(words, (0, 1), bins=1, pixel_map=SAME).sum() == 1
 
@@ -242,8 +213,8 @@ def test_bins_outside_their_range_raise(bins: int) -> None:
 
 
 def test_unknown_representation_raises_and_lists_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="histogram, voxel"):
-        Representation("tore", 5)
+    with pytest.raises(OptionError, match=r"must be one of .*histogram.*, voxel.*, got 'hats'"):
+        Representation("hats", 5)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +241,7 @@ def test_words_of_another_form_raise(words: NDArray[Any]) -> None:
 
 def test_pixel_map_with_short_tables_loses_the_events_beyond_them() -> None:
     short = PixelMap(SENSOR, SENSOR, SAME.columns[:2], SAME.rows, 1.0, offset_x=0, offset_y=0)
-    histogram = event_histogram(_events((0, 1, 0, 1), (0, 2, 0, 1)), (0, 1), bins=1, pixel_map=short)
+    histogram = event_histogram(events_of((0, 1, 0, 1), (0, 2, 0, 1)), (0, 1), bins=1, pixel_map=short)
     assert histogram.sum() == histogram[0, 1, 0, 1] == 1
 
 
@@ -278,13 +249,8 @@ def test_pixel_map_that_points_outside_the_tensor_loses_the_event_and_writes_not
     columns = np.array([0, 1, 2, 99], np.int32)
     broken = PixelMap(SENSOR, SENSOR, columns, SAME.rows, 0.5, offset_x=0, offset_y=0)
     out = np.zeros((1, 2, 3, 4), np.uint8)
-    assert Representation("histogram", 1).fill(_events((0, 3, 0, 1)), 0, 1, broken, out) == 0
+    assert Representation("histogram", 1).fill(events_of((0, 3, 0, 1)), 0, 1, broken, out) == 0
     assert not out.any()
-
-
-def test_representation_reads_back_what_it_writes() -> None:
-    representation = Representation("voxel", 5)
-    assert Representation(**representation.to_dict()) == representation  # type: ignore[arg-type] # JSON-like dict
 
 
 def test_import_of_preprocessing_pulls_in_neither_numba_nor_zarr_nor_torch() -> None:

@@ -1,9 +1,9 @@
 """Events into counters, compiled by Numba.
 
 Two ways of counting stand side by side. One by one: any order of events, any map of pixels, by the look-ups of
-`_kernels`. By blocks: where a whole block lies in the bin in force and on a sensor whose pixels keep their places, the
-cells of the block are worked out first and counted after. The first half of that has no branch and no look-up, so the
-compiler makes vector code of it: about twice the speed where it was tried; the rest is the counting
+`_pixel_kernels`. By blocks: where a whole block lies in the bin in force and on a sensor whose pixels keep their
+places, the cells of the block are worked out first and counted after. The first half of that has no branch and no
+look-up, so the compiler makes vector code of it: about twice the speed where it was tried; the rest is the counting
 itself. A block that does not qualify is counted one by one.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._kernels import _bin_and_edges, _steps
+from ._pixel_kernels import bin_and_edges, pixel_steps
 
 __all__ = ["histogram_from_columns", "histogram_from_words"]
 
@@ -98,7 +98,7 @@ def histogram_from_columns(
     bins, _, height, width = out.shape
     cells = out.reshape(-1)
     cells[:] = 0
-    x_steps, y_steps = _steps(columns, width, 1), _steps(rows, height, width)
+    x_steps, y_steps = pixel_steps(columns, width, 1), pixel_steps(rows, height, width)
     x_beyond, y_beyond = np.uint32(len(columns)), np.uint32(len(rows))
     plane, sensor, block = height * width, (len(rows), len(columns)), np.empty(_BLOCK, np.uint64)
     keeps_places = _keeps_places(columns, width) and _keeps_places(rows, height)
@@ -117,7 +117,7 @@ def histogram_from_columns(
         if stamp < lower or stamp >= upper:
             if stamp < t0 or stamp >= t1:
                 continue
-            index, lower, upper = _bin_and_edges(stamp, t0, t1 - t0, bins)
+            index, lower, upper = bin_and_edges(stamp, t0, t1 - t0, bins)
             base = 2 * index * plane
         if pixel >= 0:
             _count_one(cells, np.uint64(base + polarity + pixel))
@@ -134,7 +134,7 @@ def histogram_from_words(
     bins, _, height, width = out.shape
     cells = out.reshape(-1)
     cells[:] = 0
-    x_steps, y_steps = _steps(columns, width, 1), _steps(rows, height, width)
+    x_steps, y_steps = pixel_steps(columns, width, 1), pixel_steps(rows, height, width)
     x_beyond, y_beyond = np.uint64(len(columns)), np.uint64(len(rows))
     plane, sensor, block = height * width, (len(rows), len(columns)), np.empty(_BLOCK, np.uint64)
     keeps_places = _keeps_places(columns, width) and _keeps_places(rows, height)
@@ -153,7 +153,7 @@ def histogram_from_words(
         if stamp < lower or stamp >= upper:
             if stamp < t0 or stamp >= t1:
                 continue
-            index, lower, upper = _bin_and_edges(stamp, t0, t1 - t0, bins)
+            index, lower, upper = bin_and_edges(stamp, t0, t1 - t0, bins)
             base = 2 * index * plane
         column, row = (record >> _X_SHIFT) & _COORDINATE, (record >> _Y_SHIFT) & _COORDINATE
         pixel = x_steps[min(column, x_beyond)] + y_steps[min(row, y_beyond)]

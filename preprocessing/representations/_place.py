@@ -1,0 +1,92 @@
+"""Bring the events of a window to the pixels of a tensor, and cut them into time bins."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.errors import OptionError
+from eventdet.events import Events
+from eventdet.geometry import PixelMap
+from eventdet.preprocessing._layout import unpack_words
+
+__all__ = ["check_words", "cut_bins", "place_events"]
+
+
+def place_events(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pixel_map: PixelMap) -> Events:
+    """Return the events of ``[t0_us, t1_us)`` at the pixels where they land; those cut away are left out.
+
+    Parameters
+    ----------
+    events : Events or ndarray, shape (n, 2), uint32
+        Events or DAT records, in time order.
+    t0_us, t1_us : int
+        The window, microseconds.
+    pixel_map : PixelMap
+        Where the sensor's pixels land. Its tables are not trusted: what they put outside the target is left out.
+
+    Returns
+    -------
+    Events
+        Views where every event keeps its place.
+
+    Raises
+    ------
+    OptionError
+        When the events of the window are not in time order, or records have another form.
+    """
+    part = _between(events, t0_us, t1_us)
+    if not part.is_sorted():
+        raise OptionError(f"events must be in time order, those of the window ({t0_us}, {t1_us}) are not")
+    x = _targets(part.x, pixel_map.columns, pixel_map.target.width)
+    y = _targets(part.y, pixel_map.rows, pixel_map.target.height)
+    if x is part.x and y is part.y:
+        return part
+    inside = (x >= 0) & (y >= 0)
+    return Events(part.t[inside], x[inside].astype(np.uint16), y[inside].astype(np.uint16), part.p[inside])
+
+
+def cut_bins(events: Events, t0_us: int, t1_us: int, bins: int) -> Iterator[tuple[int, Events]]:
+    """Yield each time bin of a window: the first stamp after it, and its events.
+
+    An event of stamp t is in bin ``(t - t0) * bins // (t1 - t0)``, so bin k ends with the last stamp before
+    ``t0 + (k + 1) * (t1 - t0) / bins``.
+    """
+    length, begin = t1_us - t0_us, 0
+    for index in range(1, bins + 1):
+        end_us = t0_us - (-index * length // bins)
+        end = int(np.searchsorted(events.t, end_us))
+        yield end_us, events[begin:end]
+        begin = end
+
+
+def check_words(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return DAT records as they are.
+
+    Raises
+    ------
+    OptionError
+        When they are not uint32 of shape (n, 2).
+    """
+    if words.dtype != np.uint32 or words.ndim != 2 or words.shape[1] != 2:
+        raise OptionError(f"DAT records must be uint32 of shape (n, 2), got {words.dtype} {words.shape}")
+    return words
+
+
+def _between(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int) -> Events:
+    if isinstance(events, Events):
+        return events.between(t0_us, t1_us)
+    start, stop = np.searchsorted(check_words(events)[:, 0], (t0_us, t1_us))
+    part = events[start:stop]
+    return unpack_words(part[:, 0].astype(np.int64), part[:, 1])
+
+
+def _targets(coordinates: NDArray[np.uint16], table: NDArray[np.int32], limit: int) -> NDArray[np.integer[Any]]:
+    """Return where coordinates land, -1 for nowhere; `coordinates` itself when all keep their place."""
+    beyond = len(table)
+    keep = beyond <= limit and np.array_equal(table, np.arange(beyond))
+    if keep and (not len(coordinates) or coordinates.max() < beyond):
+        return coordinates
+    places = np.append(np.where((table >= 0) & (table < limit), table, -1), -1)
+    return places[np.minimum(coordinates, beyond)]
