@@ -20,8 +20,11 @@ __all__ = ["command"]
 
 _REQUIRED = ("numpy", "numba", "torch", "zarr", "numcodecs", "h5py", "safetensors", "opencv-python-headless")
 _EXTRAS = {
+    "aedat": ("lz4", "zstandard"),
     "camera": ("neuromorphic_drivers",),
+    "hdf5": ("hdf5plugin",),
     "interop": ("expelliarmus", "tonic"),
+    "ros": ("rosbags",),
     "video": ("av",),
     "zmq": ("zmq",),
 }

@@ -54,6 +54,8 @@ def _table(info: "RecordingInfo") -> str:
         ("triggers", f"{counts['trigger_words']:,}"),
         ("repaired", repairs or "nothing"),
     ]
+    if counts["packets_missing"]:
+        rows.append(("missing", f"{counts['packets_missing']:,} packets were lost before the recording"))
     if counts["time_wraps"]:
         rows.append(("time wraps", f"{counts['time_wraps']:,}"))
     if info.labels_path is not None:

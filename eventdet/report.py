@@ -48,6 +48,9 @@ class ReadReport:
     duplicates_kept: int = 0
     """Exact repeats of an event, counted since the policy asked for it and delivered; not a repair."""
 
+    packets_missing: int = 0
+    """Packets that were lost before the recording, told by the gaps in their numbers; not a repair."""
+
     time_wraps: int = 0
     """Times the counter of the format overflowed and was carried on; legal, not a repair."""
 

@@ -23,6 +23,7 @@ from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
 from .recording import DatRecording, Recording
 from .registry import FORMATS, READERS, EventFormat, detect_format, open_recording
+from .rosbag import is_rosbag_folder
 from .structured import from_structured, recording_from_structured, to_structured
 from .text import write_text
 from .transcode import Region, TranscodeSummary, output_format, transcode
@@ -61,6 +62,7 @@ __all__ = [
     "find_boxes",
     "from_structured",
     "inspect_recording",
+    "is_rosbag_folder",
     "open_recording",
     "output_format",
     "pack_dat",

@@ -25,6 +25,7 @@ from .hdf5 import is_hdf5, open_hdf5, write_hdf5
 from .npy import is_npy, is_npz, open_npy, open_npz, write_npy, write_npz
 from .policy import ReadPolicy
 from .recording import DatRecording, Recording
+from .rosbag import is_rosbag, open_rosbag, rosbag_head_file
 from .text import is_text, open_text, write_text
 
 __all__ = ["FORMATS", "READERS", "EventFormat", "detect_format", "open_recording"]
@@ -87,6 +88,7 @@ FORMATS = {
     "hdf5": EventFormat(
         "HDF5 of DSEC, RVT and others", ".h5", is_hdf5, open_hdf5, write_hdf5, streams=False, extra="hdf5 for blosc"
     ),
+    "rosbag": EventFormat("ROS 1 and 2 bags", ".bag", is_rosbag, open_rosbag, streams=False, extra="ros"),
     "npz": EventFormat("NumPy, an array a column", ".npz", is_npz, open_npz, write_npz, streams=False),
     "npy": EventFormat("NumPy, structured or rows", ".npy", is_npy, open_npy, write_npy, streams=False),
     "csv": EventFormat("Text, a line an event", ".csv", is_text, open_text, write_text, streams=False),
@@ -107,7 +109,7 @@ def detect_format(path: str | Path) -> str:
         When the file is empty or of no readable format.
     """
     path = Path(path)
-    head = read_head(path)
+    head = read_head(rosbag_head_file(path))
     for name, known in FORMATS.items():
         if known.matches(head):
             return name
@@ -128,8 +130,9 @@ def open_recording(
     Parameters
     ----------
     path : str or Path
-        The file; the format is told by its first bytes. DAT records without any header are read too, when the name
-        ends in ``.dat``, `sensor_size` is given, and the records are what they claim to be.
+        The file, or the folder of a ROS 2 bag; the format is told by the first bytes. Of a bag with several topics of
+        events, one is named behind the path: ``drive.bag:/dvs/left/events``. DAT records without any header are read
+        too, when the name ends in ``.dat``, `sensor_size` is given, and the records are what they claim to be.
     sensor_size : SensorSize, optional
         Used when neither the header nor the camera it names gives a size.
     policy : {"repair", "strict", "trust"} or ReadPolicy

@@ -1,4 +1,4 @@
-"""Dirty files of EVT 2.1, EVT 4.0, Event Stream, 40-bit AER, AEDAT 2.0, AEDAT4 and DAT 1, as in `dirty_corpus`."""
+"""Dirty files of EVT 2.1, EVT 4.0, Event Stream, 40-bit AER, AEDAT 2.0, AEDAT4, DAT 1 and ROS, as in `dirty_corpus`."""
 
 import struct
 
@@ -11,6 +11,7 @@ from eventdet.geometry import GEN1, SensorSize
 from . import dirty_corpus
 from .dirty_corpus import DirtyFile
 from .reference import Row, random_events, rows
+from .reference_ros import Message, array, bag_bytes, packet
 
 __all__ = ["CASES"]
 
@@ -239,7 +240,38 @@ _DAT1_CASES = [
     ),
 ]
 
+_EVT3_TIME_AND_ROW = np.array([0x8001, 0x6002, 0x0003], "<u2").tobytes()
+_EVT3_EVENT = np.array([0x2804], "<u2").tobytes()
+
+_ROS_CASES = [
+    DirtyFile(
+        "bag-dirty-events",
+        bag_bytes(array([(50, 3, 4, 1), (40, 5, 6, 0)]), array([(60, 304, 0, 0), (60, 0, 240, 0), (50, 3, 4, 1)])),
+        [(50, 3, 4, 1), (50, 5, 6, 0), (50, 3, 4, 1)],
+        {"backward_clamped": 1, "out_of_range_dropped": 2, "duplicates_kept": 1},
+        suffix=".bag",
+    ),
+    DirtyFile(
+        # ROS 1: count, time and frame of the header, height, width, one event that must be 13 bytes.
+        "bag-message-cut",
+        bag_bytes(Message(struct.pack("<7I", 0, 0, 0, 0, 240, 304, 1) + bytes(12)), array([(50, 3, 4, 1)])),
+        [(50, 3, 4, 1)],
+        {"packets_dropped": 1},
+        suffix=".bag",
+    ),
+    DirtyFile(
+        # The packet between time and event is lost; its number is missing.
+        "bag-packet-lost",
+        bag_bytes(packet(_EVT3_EVENT, number=1), packet(_EVT3_TIME_AND_ROW, number=2), packet(_EVT3_EVENT, number=4)),
+        [(4098, 4, 3, 1)],
+        {"before_time_dropped": 1, "packets_missing": 1},
+        suffix=".bag",
+    ),
+    DirtyFile("bag-no-events", bag_bytes(array([])), [], suffix=".bag"),
+    DirtyFile("bag-cut", bag_bytes(array([(50, 3, 4, 1)]))[:-100], error="broken bag (", suffix=".bag"),
+]
+
 CASES = [
     *dirty_corpus.CASES, *_DAT1_CASES, *_EVT21_CASES, *_EVT4_CASES, *_ES_CASES, *_AER40_CASES, *_AEDAT2_CASES,
-    *_AEDAT4_CASES,
+    *_AEDAT4_CASES, *_ROS_CASES,
 ]  # fmt: skip

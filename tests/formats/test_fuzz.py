@@ -14,6 +14,7 @@ from eventdet.geometry import GEN1, SensorSize
 
 from .dirty_binary import CASES
 from .reference import random_events
+from .reference_ros import write_events
 
 _WARM_UP = 500
 """Inputs after which every kernel is compiled; what the compiler takes is not the readers'."""
@@ -21,7 +22,13 @@ _WARM_UP = 500
 _PEAK_KB = 64 << 10
 """Far above what the small files of the corpus need, far below what a believed length in a header could ask for."""
 
-CONTAINERS: dict[str, Callable[[Path, Events, SensorSize], None]] = {"a.npz": write_npz, "a.h5": write_hdf5}
+CONTAINERS: dict[str, Callable[[Path, Events, SensorSize], None]] = {
+    "a.npz": write_npz,
+    "a.h5": write_hdf5,
+    "a.bag": write_events,
+    "a.mcap": write_events,
+    "a.db3": write_events,
+}
 """Written when the test runs: their bytes are not for writing out by hand."""
 
 _POLICIES = [ReadPolicy(faults, duplicates) for faults in ("repair", "strict") for duplicates in ("ignore", "drop")]

@@ -1,6 +1,6 @@
 """Independent readers of the same bytes agree with ours event for event.
 
-expelliarmus (DAT, EVT2), faery (EVT2, EVT3, AEDAT4), evt3 (EVT3), eventcv (DAT, EVT2, EVT3, AEDAT4, HDF5, text)
+expelliarmus (DAT, EVT2), faery (EVT2, EVT3, AEDAT4), evt3 (EVT3), eventcv (DAT, EVT2, EVT3, AEDAT4, HDF5, text, ROS 1)
 and dv-processing (AEDAT4). expelliarmus is no oracle for EVT3: it takes a TIME_LOW that steps back for an overflow.
 """
 
@@ -25,6 +25,7 @@ from eventdet.formats import (
 from eventdet.geometry import SensorSize
 
 from .reference import random_events
+from .reference_ros import write_events
 from .test_raw import bursts
 
 Oracle: TypeAlias = Callable[[Path, SensorSize], Events]
@@ -81,6 +82,7 @@ WRITERS: dict[str, Callable[..., None]] = {
     "a.aedat4": write_aedat4,
     "a.h5": write_hdf5,
     "a.csv": write_text,
+    "a.bag": write_events,
 }
 """By the file that each writes: other packages tell formats by the ending."""
 
@@ -98,6 +100,7 @@ ORACLES = [
     ("a.aedat4", by_eventcv, "eventcv"),
     ("a.h5", by_eventcv, "eventcv"),
     ("a.csv", by_eventcv, "eventcv"),
+    ("a.bag", by_eventcv, "eventcv"),
 ]
 
 
