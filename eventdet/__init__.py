@@ -21,11 +21,12 @@ if TYPE_CHECKING:
         PartialError,
     )
     from .events import EVENT_DTYPE, Events
-    from .formats import Recording, open_recording, read_boxes, write_boxes
+    from .formats import Recording, read_boxes, write_boxes
     from .geometry import GEN1, SensorSize
     from .preprocessing import convert
     from .report import ReadReport
     from .sources import open_source
+    from .sources.stored import open_file_or_store as open  # noqa: A004 - as h5py and rasterio name it
     from .streaming import Streamer, StreamOptions
     from .units import parse_duration_us
 
@@ -51,14 +52,14 @@ _HOMES = {
     "StreamOptions": "streaming",
     "Streamer": "streaming",
     "convert": "preprocessing",
-    "open_recording": "formats",
+    "open": "sources.stored:open_file_or_store",
     "open_source": "sources",
     "parse_duration_us": "units",
     "read_boxes": "formats",
     "render_frame": "drawing",
     "write_boxes": "formats",
 }
-"""The module that each public name lives in."""
+"""The module that each public name lives in, and its name there where that is another."""
 
 __all__ = [
     "EVENT_DTYPE",
@@ -81,7 +82,7 @@ __all__ = [
     "Streamer",
     "__version__",
     "convert",
-    "open_recording",
+    "open",
     "open_source",
     "parse_duration_us",
     "read_boxes",
@@ -94,7 +95,8 @@ def __getattr__(name: str) -> object:
     """Bring in a public name from its module on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'eventdet' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"eventdet.{_HOMES[name]}"), name)
+    home, _, original = _HOMES[name].partition(":")
+    value = getattr(importlib.import_module(f"eventdet.{home}"), original or name)
     globals()[name] = value
     return value
 

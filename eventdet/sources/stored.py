@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from eventdet.errors import OptionError
-from eventdet.formats import ReadPolicy, Recording, is_rosbag_folder, open_recording
+from eventdet.formats import ReadPolicy, Recording, open_recording
 from eventdet.formats.columns import recording_of_batches
 from eventdet.geometry import SensorSize
 from eventdet.preprocessing import open_stored_recording
@@ -18,12 +18,14 @@ def open_file_or_store(
     policy: str | ReadPolicy = "repair",
     reader: str = "eventdet",
 ) -> Recording:
-    """Return the recording in an event file, or in a Zarr store of ``eventdet convert``.
+    """Return the recording in an event file, or in a Zarr store of ``eventdet convert``: `eventdet.open`.
+
+    Opening reads the header alone.
 
     Parameters
     ----------
     path : str or Path
-        A file of any readable format, the folder of a ROS 2 bag, or the folder of a stored recording.
+        A file of any readable format, or the folder of a stored recording.
     sensor_size : SensorSize, optional
         Used where a file does not tell its own; a store does.
     policy : str or ReadPolicy
@@ -37,8 +39,21 @@ def open_file_or_store(
         When the reader does not read such a file, or a store.
     InputError
         When there is nothing to read, or the store has no events.
+    FormatError
+        When a file is of no readable format, or its header is broken.
+    GeometryError
+        When a file does not tell its sensor size and none is given.
+
+    Examples
+    --------
+    >>> recording = eventdet.open("drive_td.dat")  # doctest: +SKIP
+    >>> recording.format, recording.sensor_size, recording.duration_us  # doctest: +SKIP
+    ('dat', SensorSize(height=240, width=304), 999998)
+    >>> events = recording.slice(500_000, 550_000)  # doctest: +SKIP
+    >>> for window in recording.windows(50_000):  # doctest: +SKIP
+    ...     print(window.t0_us, len(window.events))
     """
-    if not Path(path).is_dir() or is_rosbag_folder(path):
+    if not Path(path).is_dir():
         return open_recording(path, sensor_size=sensor_size, policy=policy, reader=reader)
     if reader != "eventdet":
         raise OptionError(f"{path}: reader {reader} is for event files, got a folder", hint="use reader eventdet")

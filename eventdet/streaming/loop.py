@@ -98,7 +98,7 @@ class Streamer:
     Parameters
     ----------
     source : EventSource
-        Where events come from, e.g. what ``eventdet.open_recording`` returns.
+        Where events come from, e.g. what ``eventdet.open`` returns.
     detector : StreamingDetector
         Its state is reset when the iteration starts.
     options : StreamOptions

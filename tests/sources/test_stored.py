@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import eventdet
 from eventdet.cli.main import run
 from eventdet.errors import InputError
 from eventdet.events import Events
@@ -29,6 +30,14 @@ def test_a_store_is_the_same_recording_as_its_file(recording: Path, tmp_path: Pa
     for one, other in zip(stored.windows(50_000), file.windows(50_000), strict=True):
         assert one.t0_us == other.t0_us
         np.testing.assert_array_equal(one.events.to_structured(), other.events.to_structured())
+
+
+def test_eventdet_open_takes_a_file_and_a_store(recording: Path, tmp_path: Path) -> None:
+    convert(recording, tmp_path / "a.zarr", ConvertOptions(write_frames=False))
+    for path in (recording, tmp_path / "a.zarr"):
+        opened = eventdet.open(path)
+        assert isinstance(opened, eventdet.Recording)
+        assert len(opened.slice(100_000, 200_000)) == opened.report.num_events > 0
 
 
 def test_a_store_obeys_the_policy(tmp_path: Path) -> None:
