@@ -4,21 +4,24 @@ Row, vector base and time hold until the next word changes them, so a stream mea
 words before have set. The stamp is ``epoch + (high << 12 | low)``: the epoch grows when TIME_HIGH overflows and at no
 other time. A TIME_LOW that steps back is jitter of the sensor (a Gen4.1 does it every millisecond); readers that
 take it for an overflow run at double speed. Events under it get the highest stamp that any time word has set.
+
+Rows and events follow each other in an order that no processor foresees, so these two are handled without a branch
+between them: every such word writes an event, and a row is overwritten by the next. The vectors of a block are taken
+as one. Positions are cast to unsigned where they index: for a signed one Numba adds a test whether it counts from the
+end.
 """
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ._admit_kernels import admit_vector, lowest_bit
 from ._fault_kernels import count_faults
 from ._state import (
-    BACKWARD,
     BASE_X,
-    BEFORE_TIME,
     CLOCK,
     EPOCH,
     HIGH,
-    OUT_OF_RANGE,
     POLARITY,
     SKIPPED,
     STAMP,
@@ -41,6 +44,8 @@ _TIME_HIGH = 0x8
 _EXT_TRIGGER = 0xA
 _IMU = 0xD
 _PADDING_WORD = 0x9999
+_NOT_ADDRESS = 0xD000
+"""Bits of the type that neither ADDR_Y nor ADDR_X has."""
 
 _LOW_BITS = 12
 _HIGH_RANGE = 1 << 12
@@ -53,8 +58,10 @@ _VECTOR_BITS = 12
 """Pixels of a VECT_12 word, the most that one word holds."""
 
 _VECTOR_PIXELS = 32
+"""Pixels of a block of three vectors, 12 + 12 + 8, as sensors send it."""
+
 _VECTOR_MIN_EVENTS = 5
-"""Four words hold a block of 32 pixels, as sensors send it: 12 + 12 + 8; below five events single words are shorter."""
+"""A block takes four words with its base: below five events single words are shorter."""
 
 
 @njit(cache=True, nogil=True)
@@ -66,72 +73,97 @@ def decode_evt3(
 
     It stops before a word that might not fit: the columns hold at least 12 events.
     """
-    clock, stamp, timed = state[CLOCK], state[STAMP], state[HIGH] >= 0
-    row, base, polarity = state[Y], state[BASE_X], state[POLARITY]
-    written = 0
-    i = 0
+    clock, stamp, row = state[CLOCK], state[STAMP], state[Y]
+    base, polarity = state[BASE_X], state[POLARITY]
+    last_x, last_y = np.int64(width - 1), np.int64(height - 1)
+    # Negative before the first TIME_HIGH, and while the stamp in force lies behind the clock.
+    lag = (state[HIGH] >> 63) | (stamp - clock)
+    # The last ADDR_X as long as it is newer than `base` and `polarity`.
+    address = np.int64(-1)
+    written = i = 0
     while i < len(words) and written + _VECTOR_BITS <= len(t):
-        word = np.int64(words[i])
+        word = np.int64(words[np.uintp(i)])
+        if word & _NOT_ADDRESS == 0:
+            is_event = word >> 13
+            column = word & 0x7FF
+            row = row if is_event else column
+            address = word if is_event else address
+            slot = np.uintp(written)
+            t[slot], x[slot], y[slot], p[slot] = clock, column, row, (word >> 11) & 1
+            # One test for all that can be wrong: each of these is negative then.
+            if (lag | ((last_x - column) & -is_event) | (last_y - row)) < 0:
+                is_event = _repair(is_event, i, stamp, clock, column, row, (width, height), state)
+            written += is_event
+            i += 1
+            continue
+        if address >= 0:
+            base, polarity, address = address & 0x7FF, address >> 11 & 1, np.int64(-1)
         kind = word >> 12
-        bits = column = np.int64(0)
-        if kind == _ADDR_X:
-            base, polarity, bits = word & 0x7FF, (word >> 11) & 1, np.int64(1)
-            column = base
+        bits, num_bits = np.int64(0), 0
+        if kind in (_TIME_LOW, _TIME_HIGH):
+            stamp = _advance(word, stamp, state)
+            clock = max(clock, stamp) if state[HIGH] >= 0 else clock
+            lag = (state[HIGH] >> 63) | (stamp - clock)
         elif kind == _VECT_12:
-            column, bits, base = base, word & 0xFFF, base + 12
+            bits, num_bits = word & 0xFFF, 12
         elif kind == _VECT_8:
-            column, bits, base = base, word & 0xFF, base + 8
-        elif kind == _TIME_LOW:
-            stamp = (stamp & ~0xFFF) | (word & 0xFFF)
-            clock = max(clock, stamp) if timed else clock
-        elif kind == _ADDR_Y:
-            row = word & 0x7FF
+            bits, num_bits = word & 0xFF, 8
         elif kind == _VECT_BASE_X:
             base, polarity = word & 0x7FF, (word >> 11) & 1
-        elif kind == _TIME_HIGH:
-            stamp = _advance_high(word & 0xFFF, stamp, state)
-            clock = max(clock, stamp)
-            timed = True
+            is_clean = (lag | (last_x - base - (_VECTOR_PIXELS - 1)) | (last_y - row)) >= 0
+            if is_clean and written + _VECTOR_PIXELS <= len(t) and _is_block(words, i + 1):
+                bits, num_bits = _block(words, i + 1), _VECTOR_PIXELS
+                i += 3
         else:
             _count_other(state, word, i)
-        if bits:
-            seen = _visible(bits, width - column) if timed and row < height else np.int64(0)
-            if seen != bits:
-                count_faults(state, OUT_OF_RANGE if timed else BEFORE_TIME, i, _num_bits(bits ^ seen))
-            if seen and stamp < clock:
-                count_faults(state, BACKWARD, i, _num_bits(seen))
-            while seen:
-                if seen & 1:
-                    t[written], x[written], y[written], p[written] = clock, column, row, polarity
-                    written += 1
-                seen >>= 1
-                column += 1
+        if bits and (lag | (last_x - base - (num_bits - 1)) | (last_y - row)) < 0:
+            bits = _repair(bits, i, stamp, clock, base, row, (width, height), state)
+        while bits:
+            slot = np.uintp(written)
+            t[slot], x[slot], y[slot], p[slot] = clock, base + lowest_bit(bits), row, polarity
+            written += 1
+            bits &= bits - 1
+        base += num_bits
         i += 1
-    state[CLOCK], state[STAMP] = clock, stamp
-    state[Y], state[BASE_X], state[POLARITY] = row, base, polarity
+    if address >= 0:
+        base, polarity = address & 0x7FF, address >> 11 & 1
+    state[CLOCK], state[STAMP], state[Y] = clock, stamp, row
+    state[BASE_X], state[POLARITY] = base, polarity
     return i, written
 
 
 @njit(cache=True, nogil=True)
-def _visible(bits: np.int64, columns: np.int64) -> np.int64:
-    """Return the bits of a vector that lie in the first `columns` columns after its base."""
-    if columns >= _VECTOR_BITS:
-        return bits
-    return np.int64(bits & ((1 << max(columns, np.int64(0))) - 1))
+def _is_block(words: NDArray[np.uint16], start: int) -> bool:
+    """Return whether the vectors of 12, 12 and 8 bits that sensors send for a block of pixels come at `start`."""
+    if start + 3 > len(words):
+        return False
+    left, middle, right = words[np.uintp(start)], words[np.uintp(start + 1)], words[np.uintp(start + 2)]
+    return bool(left >> 12 == _VECT_12 and middle >> 12 == _VECT_12 and right >> 12 == _VECT_8)
 
 
 @njit(cache=True, nogil=True)
-def _num_bits(bits: np.int64) -> int:
-    number = 0
-    while bits:
-        bits &= bits - 1
-        number += 1
-    return number
+def _block(words: NDArray[np.uint16], start: int) -> np.int64:
+    """Return the bits of the block at `start`."""
+    left, middle, right = words[np.uintp(start)], words[np.uintp(start + 1)], words[np.uintp(start + 2)]
+    return (np.int64(left) & 0xFFF) | (np.int64(middle) & 0xFFF) << 12 | (np.int64(right) & 0xFF) << 24
 
 
 @njit(cache=True, nogil=True)
-def _advance_high(high: np.int64, stamp: np.int64, state: NDArray[np.int64]) -> np.int64:
-    """Store the new TIME_HIGH and return the stamp in force; repeating the same value changes nothing."""
+def _repair(
+    bits: np.int64, record: int, stamp: np.int64, clock: np.int64, column: np.int64, row: np.int64,
+    sensor: tuple[int, int], state: NDArray[np.int64],
+) -> np.int64:  # fmt: skip
+    """Count what is wrong with the events of a word and return those that are written."""
+    state[CLOCK] = clock
+    return admit_vector(stamp, column, row, bits, record, sensor, state)[1]
+
+
+@njit(cache=True, nogil=True)
+def _advance(word: np.int64, stamp: np.int64, state: NDArray[np.int64]) -> np.int64:
+    """Return the stamp that a word of time puts in force, and store a new TIME_HIGH; a repeat changes nothing."""
+    if word >> 12 == _TIME_LOW:
+        return (stamp & ~0xFFF) | (word & 0xFFF)
+    high = word & 0xFFF
     if high == state[HIGH]:
         return stamp
     if state[HIGH] >= high + _HALF:
@@ -169,10 +201,8 @@ def find_evt3_triggers(
     for i in range(len(words)):
         word = np.int64(words[i])
         kind = word >> 12
-        if kind == _TIME_LOW:
-            stamp = (stamp & ~0xFFF) | (word & 0xFFF)
-        elif kind == _TIME_HIGH:
-            stamp = _advance_high(word & 0xFFF, stamp, state)
+        if kind in (_TIME_LOW, _TIME_HIGH):
+            stamp = _advance(word, stamp, state)
         elif kind == _EXT_TRIGGER and state[HIGH] >= 0:
             t[written], channel[written], value[written] = stamp, (word >> 8) & 0xF, word & 1
             written += 1

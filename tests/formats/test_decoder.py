@@ -70,6 +70,27 @@ evt3_words = st.lists(
     max_size=80,
 )
 
+evt3_blocks = st.lists(
+    st.one_of(
+        evt3_words,
+        # A base, mostly such that 32 pixels fit, and the three vectors that are taken as one.
+        st.builds(
+            lambda x, p, left, middle, right: [
+                3 << 12 | p << 11 | x,
+                4 << 12 | left,
+                4 << 12 | middle,
+                5 << 12 | right,
+            ],
+            st.integers(0, 12),
+            st.integers(0, 1),
+            st.integers(0, 4095),
+            st.integers(0, 4095),
+            st.integers(0, 4095),
+        ),
+    ),
+    max_size=8,
+).map(lambda parts: list(chain.from_iterable(parts)))
+
 
 def dat_array(records: list[tuple[int, int]]) -> NDArray[np.integer]:
     return np.array([stamp | word << 32 for stamp, word in records], np.uint64).view(np.int64)
@@ -124,6 +145,13 @@ def test_evt2_with_one_dirty_word_in_many_agrees_with_reference(position: int, b
 @given(evt3_words)
 def test_evt3_kernel_agrees_with_reference(words: list[int]) -> None:
     events, decoder = decode(EVT3, np.array(words, np.uint16))
+    assert_same(events, decoder, reference.decode_evt3(words, SIZE.width, SIZE.height))
+
+
+@given(evt3_blocks, st.integers(15, 100))
+def test_evt3_kernel_agrees_with_reference_on_blocks_of_vectors(words: list[int], num_events: int) -> None:
+    words = [0x8000, *words]
+    events, decoder = decode(EVT3, np.array(words, np.uint16), num_events=num_events)
     assert_same(events, decoder, reference.decode_evt3(words, SIZE.width, SIZE.height))
 
 
