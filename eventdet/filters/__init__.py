@@ -9,6 +9,7 @@ from .noise import Background, HotPixels, RateLimit, Refractory
 from .parse import FILTERS, parse_filter
 from .pixels import Mask, Polarity, Region
 from .recording import FilteredRecording, with_filters
+from .tonic import TonicTransform, parse_tonic_transform
 
 __all__ = [
     "FILTERS",
@@ -26,10 +27,12 @@ __all__ = [
     "Rotate",
     "Run",
     "Scale",
+    "TonicTransform",
     "Transpose",
     "filtered_size",
     "move_boxes",
     "parse_filter",
+    "parse_tonic_transform",
     "start_filters",
     "with_filters",
 ]

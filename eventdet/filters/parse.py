@@ -11,6 +11,7 @@ from .base import EventFilter
 from .moves import Crop, Flip, Rotate, Scale, Transpose
 from .noise import Background, HotPixels, RateLimit, Refractory
 from .pixels import Mask, Polarity, Region
+from .tonic import parse_tonic_transform
 
 __all__ = ["FILTERS", "parse_filter"]
 
@@ -37,10 +38,13 @@ def parse_filter(text: str) -> EventFilter:
     Parameters
     ----------
     text : str
-        The name, then maybe ``:`` and arguments joined by commas. A time has a unit: ``refractory:time=1ms``.
+        The name, then maybe ``:`` and arguments joined by commas. A time has a unit: ``refractory:time=1ms``. A
+        transform of tonic is written ``tonic:Name,arg=value``.
 
     Raises
     ------
+    MissingExtraError
+        When a transform of tonic is named and tonic is not installed.
     OptionError
         When the name or an argument is unknown, an argument is missing, or a value breaks its rule.
 
@@ -50,7 +54,9 @@ def parse_filter(text: str) -> EventFilter:
     (Refractory(time_us=1000), Crop(x=0, y=0, w=64, h=48))
     """
     name, _, rest = text.partition(":")
-    make = FILTERS[check_option("filter", name, FILTERS)]
+    if check_option("filter", name, (*FILTERS, "tonic")) == "tonic":
+        return parse_tonic_transform(rest)
+    make = FILTERS[name]
     known: tuple[Field[Any], ...] = fields(make)  # type: ignore[arg-type]  # each is a dataclass
     values = parse_arguments(f"filter {name}", rest, {field.name: field.type for field in known})
     needed = [field.name for field in known if field.default is MISSING]
