@@ -18,6 +18,11 @@ Run: TypeAlias = Callable[[Events], Events]
 class EventFilter(ABC):
     """Parameters of a filter. Nothing is changed in place: a run returns new columns, or views of those given."""
 
+    @property
+    def identity(self) -> str:
+        """What tells the filter from others: those of one identity let the same events pass, on any machine."""
+        return repr(self)
+
     def output_size(self, size: SensorSize) -> SensorSize:
         """Return the size of the sensor that the events lie on afterwards.
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,12 @@ class Mask(EventFilter):
         if not isinstance(array, np.ndarray) or array.ndim != 2:
             raise FormatError(f"{self.path}: a mask must be one array of two axes", hint="save it with np.save")
         return np.asarray(array != 0)
+
+    @property
+    def identity(self) -> str:
+        """The pixels and not the path: a file may be changed, moved or copied."""
+        height, width = self.pixels.shape
+        return f"Mask({height}x{width}, sha256={sha256(np.packbits(self.pixels).tobytes()).hexdigest()})"
 
     def output_size(self, size: SensorSize) -> SensorSize:
         """Return the same size."""

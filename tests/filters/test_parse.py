@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eventdet.errors import OptionError
@@ -32,6 +33,21 @@ from eventdet.filters import (
 )
 def test_parse_filter_gives_the_filter(text: str, expected: EventFilter) -> None:
     assert parse_filter(text) == expected
+
+
+def test_identity_of_a_mask_is_its_pixels_and_not_its_path(tmp_path: Path) -> None:
+    pixels = np.eye(3, 4)
+    for name, array in (("a", pixels), ("b", pixels * 7), ("c", pixels[::-1]), ("d", pixels.reshape(2, 6))):
+        np.save(tmp_path / f"{name}.npy", array)
+    a, b, c, d = (parse_filter(f"mask:path={tmp_path}/{name}.npy").identity for name in "abcd")
+    assert a == b
+    assert len({a, c, d}) == 3
+    assert str(tmp_path) not in a
+
+
+def test_identity_of_a_filter_is_its_name_and_arguments() -> None:
+    texts = ("background", "background:time=2ms", "background:time=3ms", "refractory:time=2ms", "flip:axis=y")
+    assert len({parse_filter(text).identity for text in texts}) == 4
 
 
 @pytest.mark.parametrize(
