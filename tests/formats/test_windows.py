@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.formats._windows import WindowCutter, WindowGrid, cut_windows
+from eventdet.formats._windows import WindowCutter, WindowGrid, cut_windows, parse_windows
 
 
 def at(stamps: list[int]) -> Events:
@@ -159,3 +159,142 @@ def test_a_cutter_holds_no_more_than_one_window_and_one_batch(grid: WindowGrid) 
             pass
         # Two events every 10 us.
         assert cutter.num_held <= 2 * grid.length_us // 10 + 2
+
+
+def cut_by(grid: WindowGrid, stamps: list[int]) -> list[tuple[int, int, list[int]]]:
+    windows = list(cut_windows([at(stamps)], grid))
+    assert [window.seq for window in windows] == list(range(len(windows)))
+    return [(window.t0_us, window.t1_us, window.events.t.tolist()) for window in windows]
+
+
+def test_windows_by_count_end_just_after_their_last_event_and_follow_one_another() -> None:
+    assert cut_by(parse_windows("2ev"), [3, 5, 40, 41, 90]) == [
+        (3, 6, [3, 5]),
+        (6, 42, [40, 41]),
+        (42, 91, [90]),
+    ]
+
+
+def test_windows_by_count_do_not_part_events_of_one_stamp() -> None:
+    assert cut_by(parse_windows("2ev"), [3, 5, 5, 5, 9]) == [(3, 6, [3, 5, 5, 5]), (6, 10, [9])]
+
+
+def test_windows_by_count_with_a_stride_overlap() -> None:
+    assert cut_by(parse_windows("3ev", "1ev"), [1, 2, 4, 8]) == [(1, 5, [1, 2, 4]), (2, 9, [2, 4, 8])]
+
+
+def test_windows_by_time_or_count_end_with_whichever_is_first() -> None:
+    assert cut_by(parse_windows("10us,3ev"), [12, 13, 14, 15, 40]) == [
+        # Three events after 5 us; then ten microseconds with one, empty ones too.
+        (10, 15, [12, 13, 14]),
+        (15, 25, [15]),
+        (25, 35, []),
+        (35, 45, [40]),
+    ]
+
+
+def test_windows_by_count_between_start_and_stop_end_there() -> None:
+    assert cut_by(parse_windows("2ev", start_us=5, stop_us=30), [3, 6, 7, 20, 50, 51]) == [
+        (5, 8, [6, 7]),
+        (8, 30, [20]),
+    ]
+
+
+@given(
+    stamps=st.lists(st.integers(0, 80), min_size=1, max_size=40).map(sorted),
+    cuts=st.lists(st.integers(0, 40), max_size=5),
+    length=st.one_of(st.none(), st.integers(1, 30)),
+    count=st.integers(1, 8),
+    start=st.one_of(st.none(), st.integers(-10, 90)),
+    stop=st.one_of(st.none(), st.integers(-10, 110)),
+    data=st.data(),
+)
+def test_windows_by_count_do_not_depend_on_how_the_stream_is_cut(
+    stamps: list[int],
+    cuts: list[int],
+    length: int | None,
+    count: int,
+    start: int | None,
+    stop: int | None,
+    data: st.DataObject,
+) -> None:
+    stride = None if length is None else data.draw(st.integers(1, length))
+    step = data.draw(st.integers(1, count))
+    edges = [0, *sorted(min(cut, len(stamps)) for cut in cuts), len(stamps)]
+    events = at(stamps)
+    batches = [events[first:last] for first, last in pairwise(edges)]
+    grid = WindowGrid(length, stride, start, stop, count, step)
+    windows = [(w.t0_us, w.t1_us, w.events.t.tolist()) for w in cut_windows(batches, grid)]
+
+    def after(begin: int, until: int | None, number: int) -> int | None:
+        full = [t + 1 for t in stamps if t >= begin][number - 1 : number]
+        return min([*full, *([] if until is None else [until])], default=None)
+
+    # The plain reference: the definition, window by window, on the whole stream.
+    expected = []
+    on_grid = stamps[0] if stride is None else stamps[0] // stride * stride
+    begin = on_grid if start is None else start
+    last = stamps[-1] if stop is None else stop - 1
+    while begin <= last:
+        full = after(begin, stop if length is None else begin + length, count)
+        end = last + 1 if full is None else full
+        expected.append((begin, end, [t for t in stamps if begin <= t < end]))
+        if end > last:
+            break
+        following = after(begin, None if stride is None else begin + stride, step)
+        begin = end if following is None else following
+    assert windows == expected
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=30).map(sorted), st.integers(1, 5))
+def test_windows_by_count_that_follow_one_another_hold_every_event_once(stamps: list[int], count: int) -> None:
+    windows = cut_by(parse_windows(f"{count}ev"), stamps)
+    assert [t for _, _, held in windows for t in held] == stamps
+    assert all(len(held) >= count and held[count - 1] == t1 - 1 for _, t1, held in windows[:-1])
+    assert all(end == begin for (_, end, _), (begin, _, _) in pairwise(windows))
+
+
+def test_a_window_by_count_waits_for_a_later_event_or_word_that_time_has_passed() -> None:
+    cutter = WindowCutter(parse_windows("2ev"))
+    assert not list(cutter.push(at([4, 7])))
+    assert [window.events.t.tolist() for window in cutter.push(at([7]), now_us=8)] == [[4, 7, 7]]
+    assert [window.events.t.tolist() for window in cutter.push(at([9, 10, 11]))] == [[9, 10]]
+    assert cutter.num_held == 1
+
+
+@pytest.mark.parametrize(
+    ("window", "stride", "grid"),
+    [
+        ("50ms", None, WindowGrid(50_000, 50_000, None, None)),
+        ("50ms", "100ms", WindowGrid(50_000, 100_000, None, None)),
+        ("20000ev", None, WindowGrid(None, None, None, None, 20_000, 20_000)),
+        ("20000ev", "5000ev", WindowGrid(None, None, None, None, 20_000, 5_000)),
+        ("50ms,20000ev", "25ms,10000 ev", WindowGrid(50_000, 25_000, None, None, 20_000, 10_000)),
+        ("20000ev,50ms", "25ms", WindowGrid(50_000, 25_000, None, None, 20_000, None)),
+    ],
+)
+def test_parse_windows_gives_the_grid(window: str, stride: str | None, grid: WindowGrid) -> None:
+    assert parse_windows(window, stride) == grid
+
+
+@pytest.mark.parametrize(
+    ("window", "stride", "message"),
+    [
+        ("50", None, "window must be a number with a unit"),
+        ("50ms,20ms", None, "window must be a duration, a count or one of each"),
+        ("5ev,5ev", None, "window must be a duration, a count or one of each"),
+        ("0ev", None, "num_events must be > 0"),
+        ("5ev", "10ms", "must be given in the same units"),
+        ("10ms", "5ev", "must be given in the same units"),
+        ("5ev", "6ev", "must not be beyond them, got 6 > 5"),
+        ("10ms,5ev", "20ms", "must not be beyond them, got 20000 > 10000"),
+    ],
+)
+def test_parse_windows_of_a_bad_text_raises(window: str, stride: str | None, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        parse_windows(window, stride)
+
+
+def test_a_grid_of_neither_length_nor_count_raises() -> None:
+    with pytest.raises(OptionError, match="need a length or a number of events"):
+        WindowCutter(WindowGrid(None, None, None, None))
