@@ -21,7 +21,7 @@ from .tonic_transforms import to_tonic_size
 __all__ = ["TonicDataset", "recording_from_tonic"]
 
 _OPEN_RECORDINGS = 4
-"""Kept open at once; one of a format that is decoded into memory takes 13 bytes an event."""
+"""Kept open at once: each holds a map of its file, and an index for finding windows in it."""
 
 
 class _Span(NamedTuple):
