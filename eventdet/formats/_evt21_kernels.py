@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ._admit_kernels import VECTOR_PIXELS, admit_vector, lowest_bit
 from ._evt2_kernels import advance_high
 from ._fault_kernels import count_faults
-from ._state import EPOCH, HIGH, SKIPPED, TRIGGERS, UNKNOWN
+from ._state import CLOCK, EPOCH, HIGH, SKIPPED, TRIGGERS, UNKNOWN
 
 __all__ = [
     "decode_evt21",
@@ -59,17 +59,25 @@ def _decode(
 ) -> tuple[int, int]:  # fmt: skip
     written = 0
     i = 0
+    clock = state[CLOCK]
     base = state[EPOCH] + (state[HIGH] << _LOW_BITS)
+    last_base, last_y = sensor[0] - VECTOR_PIXELS, sensor[1] - 1
     while i < len(words) and written + VECTOR_PIXELS <= len(t):
-        upper, mask = _halves(words[i], swapped)
+        upper, mask = _halves(words[np.uintp(i)], swapped)
         kind = upper >> 28
         if kind <= _POSITIVE:
             column, row = (upper >> 11) & 0x7FF, upper & 0x7FF
-            clock, seen = admit_vector(base + ((upper >> 22) & 0x3F), column, row, mask, i, sensor, state)
-            while seen:
-                t[written], x[written], y[written], p[written] = clock, column + lowest_bit(seen), row, kind
+            stamp = base + ((upper >> 22) & 0x3F)
+            # One test for all that can be wrong: each of these is negative then, `base` before the first TIME_HIGH.
+            if (base | (last_base - column) | (last_y - row) | (stamp - clock)) < 0:
+                state[CLOCK] = clock
+                stamp, mask = admit_vector(stamp, column, row, mask, i, sensor, state)
+            clock = stamp if mask else clock
+            while mask:
+                slot = np.uintp(written)
+                t[slot], x[slot], y[slot], p[slot] = clock, column + lowest_bit(mask), row, kind
                 written += 1
-                seen &= seen - 1
+                mask &= mask - 1
         elif kind == _TIME_HIGH:
             advance_high(upper & 0xFFFFFFF, state)
             base = state[EPOCH] + (state[HIGH] << _LOW_BITS)
@@ -80,6 +88,7 @@ def _decode(
         else:
             count_faults(state, UNKNOWN, i, 1)
         i += 1
+    state[CLOCK] = clock
     return i, written
 
 
