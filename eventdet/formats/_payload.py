@@ -28,6 +28,9 @@ _SPAN_BYTES = 1 << 25
 _STEP_BYTES = 1 << 17
 """Bytes from one checkpoint to the next: decoded in a fraction of a millisecond, a thousand times what one takes."""
 
+_AROUND_BYTES = 1 << 21
+"""The most that Linux maps around a page: a huge one."""
+
 
 @dataclass(frozen=True)
 class Payload:
@@ -212,9 +215,14 @@ class Payload:
             pass
         return Triggers.concatenate(found)
 
+    def release(self) -> None:
+        """Give back the memory of all that was read of the file; what is used again is mapped again."""
+        self._give_back(0, len(self._mapped))
+
     def _give_back(self, begin: int, stop: int) -> None:
         """Give back the memory of bytes ``begin:stop``; what is used again is mapped again."""
-        page = begin // mmap.PAGESIZE * mmap.PAGESIZE
+        # To touch a page brings in those around it, also behind the reader, where nobody would give them back.
+        page = max(0, begin - _AROUND_BYTES) // mmap.PAGESIZE * mmap.PAGESIZE
         self._mapped.madvise(mmap.MADV_DONTNEED, page, stop - page)
 
     def _decoder(

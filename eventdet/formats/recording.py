@@ -22,7 +22,7 @@ from ._windows import Window, WindowGrid, check_grid, cut_windows
 __all__ = ["DatRecording", "Recording"]
 
 _CHUNK_EVENTS = 1 << 20
-_SOUGHT_EVENTS = 1 << 16
+_SOUGHT_EVENTS = 1 << 14
 """Events decoded at once from a checkpoint on: about as many as lie between two of them."""
 
 _SCAN_BYTES = 1 << 25
@@ -294,18 +294,19 @@ class DatRecording(Recording):
                 f"{self.path}: words need a file in time order, on the sensor, without a wrap and with its duplicates",
                 hint="use slice",
             )
-        return self._records[self._first_from(t0_us) : self._first_from(t1_us)].view(np.uint32).reshape(-1, 2)
+        start, stop = self._places(t0_us, t1_us)
+        return self._records[start:stop].view(np.uint32).reshape(-1, 2)
 
     def slice(self, t0_us: int, t1_us: int) -> Events:
         """Return the events with ``t0_us <= t < t1_us``; of a clean file, nothing else is read."""
         if not self.is_clean:
             return super().slice(t0_us, t1_us)
-        return self._payload.read_records(self.report, self._first_from(t0_us), self._first_from(t1_us))
+        return self._payload.read_records(self.report, *self._places(t0_us, t1_us))
 
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         if start_us is None or not self.is_clean:
             return self.chunks()
-        place = self._payload.data_offset + 8 * self._first_from(start_us)
+        place = self._payload.data_offset + 8 * self._places(start_us)[0]
         return self._payload.iter_events(
             self.report, num_events=_CHUNK_EVENTS, begin=Checkpoint(place, np.zeros(NUM_SLOTS, np.int64))
         )
@@ -319,12 +320,14 @@ class DatRecording(Recording):
     def _records(self) -> NDArray[np.int64]:
         return self._payload.records.view(np.int64)
 
-    def _first_from(self, t_us: int) -> int:
-        """Return the number of the first record stamped `t_us` or later."""
+    def _places(self, *times_us: int) -> list[int]:
+        """Return the number of the first record stamped with each time or later."""
         from ._dat_kernels import bisect_dat
 
+        # Each search and each window leaves pages of the file in memory; without this, all of it in the end.
+        self._payload.release()
         # Stamps are 32 bits wide: the cut keeps any integer within what the kernel takes.
-        return int(bisect_dat(self._records, min(max(t_us, 0), 1 << 32)))
+        return [int(bisect_dat(self._records, min(max(t_us, 0), 1 << 32))) for t_us in times_us]
 
     @cached_property
     def _extent(self) -> Extent:

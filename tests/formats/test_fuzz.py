@@ -1,7 +1,6 @@
 """Mutated files: whatever the bytes, a reader gives events and a report, or one EventdetError, in bounded memory."""
 
 import random
-import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from eventdet.formats import ReadPolicy, open_recording, write_hdf5, write_npz
 from eventdet.geometry import GEN1, SensorSize
 
 from .dirty_binary import CASES
+from .memory import peak_of_this_process_kb
 from .reference import random_events
 from .reference_ros import write_events
 
@@ -87,8 +87,8 @@ def fuzz(folder: Path, *, num_inputs: int) -> None:
         path.write_bytes(next(contents))
         read(path, _POLICIES[number // len(sources) % len(_POLICIES)])
         if number == _WARM_UP:
-            peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kb < _PEAK_KB
+            peak_kb = peak_of_this_process_kb()
+    assert peak_of_this_process_kb() - peak_kb < _PEAK_KB
 
 
 def test_five_thousand_mutants_are_read_or_refused(tmp_path: Path) -> None:
