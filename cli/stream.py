@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._link import LiveFormat, format_link
 from ._options import (
     AllowRemote,
     Duplicates,
@@ -24,7 +25,7 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 if TYPE_CHECKING:
     from eventdet.sinks import Outputs
-    from eventdet.sources import EventSource, LiveSource
+    from eventdet.sources import EventSource
     from eventdet.streaming import Streamer, StreamSummary
 
 __all__ = ["command"]
@@ -66,14 +67,7 @@ def command(
     start: Start = None,
     duration: Duration = None,
     sensor_size: SensorSizeText = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        str | None,
-        typer.Option(
-            help="What a live source carries: dat, evt2, evt21, evt3, evt4; udp: spif, faery13, faery8; "
-            "default: what serve sends.",
-            show_default=False,
-        ),
-    ] = None,
+    format: LiveFormat = None,  # noqa: A002 - the option's name
     allow_remote: AllowRemote = False,
     policy: Policy = "repair",
     duplicates: Duplicates = "ignore",
@@ -146,16 +140,9 @@ def _print_outcome(summary: "StreamSummary", source: "EventSource", outputs: "Ou
 
     typer.echo(format_summary(summary), err=True)
     if isinstance(source, LiveSource):
-        typer.echo(_format_link(source), err=True)
+        typer.echo(format_link(source), err=True)
     for sink in outputs.sinks if outputs is not None else ():
         typer.echo(f"wrote {sink.target}" + (f" ({sink.note})" if sink.note else ""), err=True)
-
-
-def _format_link(source: "LiveSource") -> str:
-    """Return what was met on the way, in one line."""
-    report = source.link_report
-    listed = ", ".join(f"{name} {count:,}" for name, count in report.faults.items())
-    return f"link: {report.frames:,} frames, {listed or 'nothing lost'}; {report.ended or 'interrupted'}"
 
 
 def format_summary(summary: "StreamSummary") -> str:

@@ -26,7 +26,7 @@ from .registry import FORMATS, READERS, EventFormat, detect_format, open_recordi
 from .rosbag import is_rosbag_folder
 from .structured import from_structured, recording_from_structured, to_structured
 from .text import write_text
-from .transcode import Region, TranscodeSummary, output_format, transcode
+from .transcode import Region, TranscodeSummary, output_format, transcode, write_events
 
 __all__ = [
     "AEDAT2_DAVIS",
@@ -86,6 +86,7 @@ __all__ = [
     "write_boxes",
     "write_dat",
     "write_es",
+    "write_events",
     "write_evt2",
     "write_evt3",
     "write_evt21",

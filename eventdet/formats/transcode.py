@@ -3,16 +3,25 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from eventdet.errors import OptionError, check_option
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
 
 from .recording import Recording
 from .registry import FORMATS
 
-__all__ = ["Region", "TranscodeSummary", "output_format", "transcode", "written_suffixes"]
+__all__ = [
+    "EventOrigin",
+    "Region",
+    "TranscodeSummary",
+    "output_format",
+    "transcode",
+    "write_events",
+    "written_suffixes",
+]
 
 _DEFAULT_ENCODING = "evt3"
 """Of the encodings that share the name ``.raw``, the one that current cameras send."""
@@ -64,6 +73,22 @@ class Region(NamedTuple):
         # Unsigned columns: what lies left of or above the region becomes large and falls out too.
         x, y = events.x.astype("u4") - self.x, events.y.astype("u4") - self.y
         return events[(x < self.width) & (y < self.height)]
+
+
+class EventOrigin(Protocol):
+    """Where events come from, as far as a file says it of them: a recording, or a live source."""
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        """Rows and columns of the camera."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the events are simulated; asked once the size is known."""
+
+    @property
+    def report(self) -> ReadReport:
+        """Counts of what was read and repaired so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +197,47 @@ def transcode(
     InputError
         When a file cannot be read or written.
     """
+    output_format(output, encoding=encoding)
+    if Path(output).exists() and Path(output).samefile(recording.path):
+        raise OptionError(f"{output}: is the recording itself", hint="give another name")
+    batches = recording.span(start_us, stop_us)
+    return write_events(recording, batches, output, encoding=encoding, region=region, from_zero=from_zero)
+
+
+def write_events(
+    origin: EventOrigin,
+    batches: Iterator[Events],
+    output: str | Path,
+    *,
+    encoding: str | None = None,
+    region: Region | None = None,
+    from_zero: bool = False,
+) -> TranscodeSummary:
+    """Write events as they come as an event file; parameters and errors as `transcode`.
+
+    Parameters
+    ----------
+    origin : EventOrigin
+        Tells what a file says besides the events.
+    batches : iterator of Events
+        Its events in time order; they are taken once the output is known to be written.
+    output : str or Path
+        File to write; it appears when the batches have ended.
+    """
     output = Path(output)
     name = output_format(output, encoding=encoding)
-    if output.exists() and output.samefile(recording.path):
-        raise OptionError(f"{output}: is the recording itself", hint="give another name")
-    mark = {"synthetic": True} if recording.synthetic and FORMATS[name].marks_synthetic else {}
+    size = origin.sensor_size
+    mark = {"synthetic": True} if origin.synthetic and FORMATS[name].marks_synthetic else {}
     tally = _Tally(region, from_zero)
-    _writers()[name](output, tally.of(recording.span(start_us, stop_us)), recording.sensor_size, **mark)
+    _writers()[name](output, tally.of(batches), size, **mark)
     return TranscodeSummary(
         output=str(output),
         format=name,
-        sensor_size=recording.sensor_size,
+        sensor_size=size,
         num_events=tally.num_events,
         num_bytes=output.stat().st_size,
-        repairs=recording.report.repairs,
-        keeps_synthetic_mark=recording.synthetic == bool(mark),
+        repairs=origin.report.repairs,
+        keeps_synthetic_mark=origin.synthetic == bool(mark),
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from eventdet.errors import InputError
 from eventdet.events import Events
 from eventdet.filters import EventFilter, Run, filtered_size, start_filters
@@ -122,7 +124,7 @@ class LiveSource:
         cutter = WindowCutter(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
         try:
             for batch in self._batches():
-                events = batch.events if self._run is None else self._run(batch.events)
+                events = self._filtered(batch)
                 if cutter.num_held + len(events) > _MOST_HELD:
                     self.link_report.overflow_events += len(events)
                     events = Events.empty()
@@ -133,8 +135,36 @@ class LiveSource:
         finally:
             self.close()
 
+    def chunks(self, duration_us: int | None = None) -> Iterator[Events]:
+        """Yield the events in order as they come, in batches that are never empty.
+
+        Parameters
+        ----------
+        duration_us : int, optional
+            Stop this long after the first event, on the clock of the stream; by default at its end.
+
+        Raises
+        ------
+        FormatError
+            As `windows`.
+        """
+        stop_us: int | None = None
+        try:
+            for batch in self._batches():
+                events = self._filtered(batch)
+                if stop_us is None and duration_us is not None and len(events):
+                    stop_us = int(events.t[0]) + duration_us
+                kept = events if stop_us is None else events[: int(np.searchsorted(events.t, stop_us))]
+                if len(kept):
+                    yield kept
+                now_us = int(events.t[-1]) if len(events) else batch.now_us
+                if stop_us is not None and now_us is not None and now_us >= stop_us:
+                    return
+        finally:
+            self.close()
+
     def stop(self) -> None:
-        """End the windows soon, also while one is waited for; a signal's handler may call it."""
+        """End the windows or chunks soon, also while one is waited for; a signal's handler may call it."""
         self._is_stopped = True
 
     def close(self) -> None:
@@ -157,6 +187,9 @@ class LiveSource:
             f"{self.name}: no stream header{skipped}: {why}",
             hint="start eventdet serve there, or name what comes with --format and --sensor-size",
         )
+
+    def _filtered(self, batch: Batch) -> Events:
+        return batch.events if self._run is None else self._run(batch.events)
 
     def _batches(self) -> Iterator[Batch]:
         while (batches := self._next_batches()) is not None:

@@ -53,6 +53,28 @@ def test_a_window_comes_as_soon_as_a_heartbeat_says_it_is_complete() -> None:
         assert [len(window.events) for window in islice(windows, 2)] == [0, 0]
 
 
+def test_chunks_are_the_events_as_they_came_up_to_a_duration() -> None:
+    events = random_events(num_events=900, duration_us=90_000)
+    data = HEADER + frame(0, events[:300]) + frame(1, events[300:]) + end(2)
+    with tcp_sender(data) as address, open_live(address) as source:
+        batches = list(source.chunks())
+    assert all(len(batch) for batch in batches)
+    np.testing.assert_array_equal(Events.concatenate(batches).t, events.t)
+    # Half-open, from the first event on.
+    later = Events.from_columns(t=[40, 60, 139, 140, 141], x=[1] * 5, y=[2] * 5, p=[0] * 5)
+    with tcp_sender(HEADER + frame(0, later) + end(1)) as address, open_live(address) as source:
+        assert [batch.t.tolist() for batch in source.chunks(100)] == [[40, 60, 139]]
+
+
+def test_chunks_of_a_duration_end_by_a_heartbeat_in_silence() -> None:
+    events = Events.from_columns(t=[5], x=[1], y=[2], p=[1])
+    data = HEADER + frame(0, events) + encode_frame(WireFrame(1, 1005))
+    # The sender says no more, and no end.
+    with tcp_sender(data, HEADER) as address, open_live(address) as source:
+        assert [len(batch) for batch in source.chunks(1000)] == [1]
+        assert source.link_report.ended == ""
+
+
 def test_a_sender_killed_in_a_frame_costs_that_frame_and_the_stream_goes_on() -> None:
     events = random_events(num_events=900)
     parts = [events[:300], events[300:600], events[600:]]
