@@ -15,6 +15,7 @@ __all__ = [
     "AllowRemote",
     "Duplicates",
     "Duration",
+    "End",
     "Filters",
     "Fit",
     "Json",
@@ -22,6 +23,7 @@ __all__ = [
     "Quiet",
     "Reader",
     "RecordingPath",
+    "Roi",
     "SensorSizeText",
     "Start",
     "parse_policy",
@@ -71,6 +73,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 Start = Annotated[
     str | None,
     typer.Option("--start", metavar="TIME", help="Begin this long after the first event.", show_default=False),
+]
+End = Annotated[
+    str | None,
+    typer.Option("--end", metavar="TIME", help="Stop this long after the first event.", show_default=False),
+]
+Roi = Annotated[
+    str | None,
+    typer.Option(
+        "--roi", metavar="X,Y,W,H", help="Keep the events of this rectangle alone, where they are.", show_default=False
+    ),
 ]
 Duration = Annotated[
     str | None, typer.Option("--duration", metavar="TIME", help="Stop after this long.", show_default=False)

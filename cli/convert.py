@@ -6,23 +6,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._conversion import conversion_bar, parse_classes, print_summary
 from ._options import (
     Duplicates,
+    End,
     Filters,
     Json,
     Policy,
     Quiet,
+    Roi,
     SensorSizeText,
+    Start,
     parse_policy,
     parse_representation,
     parse_sensor_size,
 )
-from ._progress import progress_bar
 from ._transcode import Encoding, FromZero, print_transcoded
 
 if TYPE_CHECKING:
     from eventdet.formats import ReadPolicy
-    from eventdet.preprocessing import ConvertSummary
+    from eventdet.preprocessing import ConvertOptions, Shard
+    from eventdet.preprocessing.executors import Executor
 
 __all__ = ["command"]
 
@@ -30,7 +34,14 @@ _STORE_SUFFIXES = ("", ".zarr")
 
 
 def command(
-    source: Annotated[Path, typer.Argument(help="Event file, or a folder of them.", show_default=False)],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Event files, folders, patterns in quotes, or @list.txt with one a line.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Store (out.zarr) or event file (out.raw) to write.")],
     representation: Annotated[
         str,
@@ -45,6 +56,21 @@ def command(
     stride: Annotated[
         str | None, typer.Option(help="From one window's start to the next; default: the window.", show_default=False)
     ] = None,
+    align: Annotated[
+        str, typer.Option(help="Windows lie on the grid of the stride, or (label-end) one ends at each label's stamp.")
+    ] = "grid",
+    labels: Annotated[
+        str, typer.Option(help="Leave labels out by the rules of none, prophesee, rvt, rvt-1mpx or side20.")
+    ] = "none",
+    classes: Annotated[
+        str | None, typer.Option(help="Labels that stay: car,pedestrian or class ids.", show_default=False)
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    roi: Roi = None,
+    downsample: Annotated[
+        int | None, typer.Option(help="Bring events and labels to a sensor so many times smaller.", min=1)
+    ] = None,
     no_events: Annotated[bool, typer.Option("--no-events", help="Leave the events out.")] = False,
     no_frames: Annotated[bool, typer.Option("--no-frames", help="Leave the tensors out.")] = False,
     encoding: Encoding = None,
@@ -53,13 +79,27 @@ def command(
     policy: Policy = "repair",
     duplicates: Duplicates = "count",
     filters: Filters = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.", min=1)] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Convert only the I-th of N parts, for job arrays.", show_default=False),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local", help="Run on a Dask cluster; local starts --jobs workers.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; estimate size and time from parts of a few files.")
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
     """Convert recordings to a Zarr store of events and tensors, which resumes where it stopped, or one to a file."""
     if output.suffix not in _STORE_SUFFIXES and not output.is_dir():
         return _to_event_file(
-            source,
+            _only(sources),
             output,
             encoding=encoding,
             from_zero=from_zero,
@@ -69,33 +109,85 @@ def command(
             quiet=quiet,
             json=json,
         )
-    from eventdet.preprocessing import ConvertOptions, convert
+    from eventdet.errors import PartialError
+    from eventdet.preprocessing import ConvertOptions, Shard, convert
     from eventdet.units import parse_duration_us
 
-    window_us = parse_duration_us(window, name="--window")
     options = ConvertOptions(
         representation=parse_representation(representation, bins=bins),
-        window_us=window_us,
-        stride_us=window_us if stride is None else parse_duration_us(stride, name="--stride"),
+        window_us=parse_duration_us(window, name="--window"),
+        stride_us=None if stride is None else parse_duration_us(stride, name="--stride"),
+        align=align,
         write_events=not no_events,
         write_frames=not no_frames,
         sensor_size=parse_sensor_size(sensor_size),
         policy=parse_policy(policy, duplicates),
-        filters=tuple(filters or ()),
+        filters=_all_filters(roi, filters, downsample),
+        start_us=None if start is None else parse_duration_us(start, name="--start"),
+        end_us=None if end is None else parse_duration_us(end, name="--end"),
+        labels=labels,
+        classes=parse_classes(classes),
     )
-    with progress_bar("convert", 1.0, unit="of the bytes", quiet=quiet) as advance:
-        summary = convert(source, output, options, on_progress=advance)
+    part = None if shard is None else Shard.parse(shard)
+    if dry_run:
+        return _estimate(sources, options, part, jobs=jobs, json=json)
+    with conversion_bar(quiet=quiet) as advance:
+        summary = convert(sources, output, options, shard=part, executor=_executor(jobs, dask), on_progress=advance)
     if json:
         from json import dumps
 
         typer.echo(dumps(summary.to_dict(), indent=2))
     elif not quiet:
-        _print_summary(summary)
-    return 5 if summary.failed else 0
+        print_summary(summary)
+    return PartialError.exit_code if summary.failed else 0
+
+
+def _all_filters(roi: str | None, filters: Sequence[str] | None, downsample: int | None) -> tuple[str, ...]:
+    """Return the filters in the order that costs least: the region first, fewer pixels last."""
+    from eventdet.formats import Region
+
+    region = [] if roi is None else ["roi:x={},y={},w={},h={}".format(*Region.parse(roi))]
+    smaller = [] if downsample is None else [f"downsample:factor={downsample}"]
+    return (*region, *(filters or ()), *smaller)
+
+
+def _executor(jobs: int, dask: str | None) -> "Executor | None":
+    from eventdet.preprocessing import DaskExecutor, ProcessExecutor
+
+    if dask is not None:
+        return DaskExecutor(dask, num_workers=jobs)
+    return ProcessExecutor(jobs) if jobs > 1 else None
+
+
+def _estimate(
+    sources: Sequence[str], options: "ConvertOptions", shard: "Shard | None", *, jobs: int, json: bool
+) -> int:
+    from eventdet.preprocessing.estimate import estimate_conversion
+
+    estimate = estimate_conversion(sources, options, shard=shard)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(estimate.to_dict(), indent=2))
+    else:
+        typer.echo(
+            f"{estimate.num_files} files, {estimate.source_bytes / 1e6:,.1f} MB: about {estimate.num_events:,} events, "
+            f"{estimate.num_bytes / 1e6:,.1f} MB to write, {estimate.seconds / jobs:,.0f} s with --jobs {jobs}"
+        )
+        typer.echo(f"estimated from {estimate.how}")
+    return 0
+
+
+def _only(sources: Sequence[str]) -> str:
+    from eventdet.errors import OptionError
+
+    if len(sources) > 1:
+        raise OptionError(f"an event file is written from one recording, got {len(sources)}", hint="use -o out.zarr")
+    return sources[0]
 
 
 def _to_event_file(
-    source: Path,
+    source: str,
     output: Path,
     *,
     encoding: str | None,
@@ -117,14 +209,3 @@ def _to_event_file(
     )
     print_transcoded(transcode(recording, output, encoding=encoding, from_zero=from_zero), quiet=quiet, json=json)
     return 0
-
-
-def _print_summary(summary: "ConvertSummary") -> None:
-    typer.echo(
-        f"{summary.output}: {summary.num_converted} converted, {summary.num_up_to_date} up to date, "
-        f"{len(summary.failed)} failed; {summary.num_events:,} events, {summary.num_frames:,} windows"
-    )
-    for name, count in summary.repairs.items():
-        typer.echo(f"repaired: {name} {count:,}")
-    for failure in summary.failed:
-        typer.echo(f"failed: {failure.path}: {failure.reason}", err=True)

@@ -7,11 +7,13 @@ import typer
 
 from ._options import (
     Duplicates,
+    End,
     Json,
     Policy,
     Quiet,
     Reader,
     RecordingPath,
+    Roi,
     SensorSizeText,
     Start,
     parse_policy,
@@ -26,16 +28,8 @@ def command(
     file: RecordingPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="Event file to write; its ending names the format.")],
     start: Start = None,
-    end: Annotated[
-        str | None,
-        typer.Option("--end", metavar="TIME", help="Stop this long after the first event.", show_default=False),
-    ] = None,
-    roi: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,W,H", help="Keep the events of this rectangle alone, where they are.", show_default=False
-        ),
-    ] = None,
+    end: End = None,
+    roi: Roi = None,
     encoding: Encoding = None,
     from_zero: FromZero = False,
     sensor_size: SensorSizeText = None,

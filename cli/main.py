@@ -7,7 +7,23 @@ import typer
 
 from eventdet import __version__
 
-from . import benchmark, convert, cut, doctor, formats, info, labels, record, serve, simulate, stream, visualize
+from . import (
+    benchmark,
+    convert,
+    cut,
+    doctor,
+    export,
+    formats,
+    info,
+    labels,
+    record,
+    serve,
+    simulate,
+    store,
+    stream,
+    verify,
+    visualize,
+)
 from ._signals import EXIT_INTERRUPTED
 
 __all__ = ["app", "main", "run"]
@@ -24,9 +40,24 @@ app = typer.Typer(
     name="eventdet", pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
 
-for module in (info, convert, cut, formats, stream, serve, record, visualize, simulate, doctor, benchmark):
+for module in (
+    info,
+    convert,
+    cut,
+    verify,
+    export,
+    formats,
+    stream,
+    serve,
+    record,
+    visualize,
+    simulate,
+    doctor,
+    benchmark,
+):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(labels.app, name="labels")
+app.add_typer(store.app, name="store")
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,6 +9,7 @@ command line returns for it::
     │   ├── FormatError (ValueError)  the bytes break the format
     │   └── GeometryError             the sensor size is not in the file and was not given
     ├── OutputError (OSError)         exit code 1: an output cannot be written
+    │   └── BusyError                 another process is writing it
     ├── MissingExtraError (ImportError)  exit code 4: an optional package is not installed
     └── PartialError                  exit code 5: some inputs were skipped
 """
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 __all__ = [
+    "BusyError",
     "EventdetError",
     "FormatError",
     "GeometryError",
@@ -52,6 +54,17 @@ class EventdetError(Exception):
         """Return the message alone; OSError would print its errno form."""
         return self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let every error pass from process to process, whatever its constructor asks for."""
+        return _restore, (type(self), self.message, self.__dict__)
+
+
+def _restore(kind: type[EventdetError], message: str, state: dict[str, object]) -> EventdetError:
+    error = kind.__new__(kind, message)
+    error.args = (message,)
+    error.__dict__.update(state)
+    return error
+
 
 class OptionError(EventdetError, ValueError):
     """An argument is outside its rule."""
@@ -75,6 +88,10 @@ class GeometryError(InputError):
 
 class OutputError(EventdetError, OSError):
     """An output cannot be written: its folder is missing or closed, or the disk is full."""
+
+
+class BusyError(OutputError):
+    """Another process is writing the same output."""
 
 
 class MissingExtraError(EventdetError, ImportError):

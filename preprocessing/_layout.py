@@ -8,6 +8,8 @@ One Zarr v3 group a recording::
     index/ms                   int64 (m + 1,), first event at or after t_base_us + k ms
     labels/t x y w h class_id score track_id   one column each, (l,)
     index/label_t              int64, the distinct label stamps
+    index/label_window         int64, the window that belongs to each of them: the newest that has ended, -1 for none
+    index/window_start         int64 (windows,), where windows end at labels and so have no common stride
     triggers/t channel value   int64, uint8, uint8: external triggers in the order of the source, where it had any
     frames/<representation>    (windows, ...), one window a chunk
 
@@ -17,7 +19,7 @@ one. Chunks that hold only zeros are written too: in a complete store a missing 
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -36,11 +38,13 @@ __all__ = [
     "LABEL_DTYPES",
     "SHARD_EVENTS",
     "TRIGGER_DTYPES",
+    "HiddenNames",
     "create_column",
     "create_event_column",
     "create_frames",
     "hidden_names",
     "pack_words",
+    "target_of_hidden",
     "unpack_words",
 ]
 
@@ -54,7 +58,7 @@ _SHARD_WINDOWS = 64
 _LARGEST_SHARD_BYTES = 64 << 20
 """A shard is buffered whole before it is written; a tensor of a large sensor gets fewer windows a shard."""
 
-LABEL_DTYPES = {
+LABEL_DTYPES: dict[str, np.dtype[Any]] = {
     "t": np.dtype("i8"),
     # Left, top, width, height: float64, so that right and bottom edges come back exactly.
     "x": np.dtype("f8"),
@@ -66,14 +70,44 @@ LABEL_DTYPES = {
     "track_id": np.dtype("i8"),
 }
 
-TRIGGER_DTYPES = {"t": np.dtype("i8"), "channel": np.dtype("u1"), "value": np.dtype("u1")}
+TRIGGER_DTYPES: dict[str, np.dtype[Any]] = {"t": np.dtype("i8"), "channel": np.dtype("u1"), "value": np.dtype("u1")}
 
 _WRITE_ALL: "ArrayConfigParams" = {"write_empty_chunks": True}
 
 
-def hidden_names(target: Path) -> tuple[Path, Path]:
-    """Return where a recording is built, and where the one it replaces waits to be removed; both beside `target`."""
-    return target.with_name(f".tmp-{target.name}"), target.with_name(f".old-{target.name}")
+_HIDDEN_PREFIXES = (".tmp-", ".old-", ".lock-")
+
+
+class HiddenNames(NamedTuple):
+    """What stands beside a recording while it is written."""
+
+    temporary: Path
+    """Where it is built."""
+
+    replaced: Path
+    """Where the one that it replaces waits to be removed."""
+
+    lock: Path
+    """The lock file of who writes it."""
+
+
+def hidden_names(target: Path) -> HiddenNames:
+    """Return what stands beside `target` while it is written."""
+    return HiddenNames(*(target.with_name(f"{prefix}{target.name}") for prefix in _HIDDEN_PREFIXES))
+
+
+def target_of_hidden(path: Path) -> Path | None:
+    """Return the recording that a hidden file or folder belongs to, None when it is none of `hidden_names`.
+
+    Examples
+    --------
+    >>> target_of_hidden(Path("out.zarr/.tmp-a_td.zarr")).as_posix()
+    'out.zarr/a_td.zarr'
+    """
+    for prefix in _HIDDEN_PREFIXES:
+        if path.name.startswith(prefix) and path.suffix == ".zarr":
+            return path.with_name(path.name.removeprefix(prefix))
+    return None
 
 
 def pack_words(events: Events) -> NDArray[np.uint32]:

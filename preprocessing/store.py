@@ -21,7 +21,14 @@ from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES, unpac
 from .representations import Representation, Tensor
 from .shard_reader import RowReader, open_rows
 
-__all__ = ["StoredFrames", "StoredRecording", "find_stored_recordings", "is_store", "open_stored_recording"]
+__all__ = [
+    "StoredFrames",
+    "StoredRecording",
+    "find_recording_folders",
+    "find_stored_recordings",
+    "is_store",
+    "open_stored_recording",
+]
 
 
 def is_store(path: str | Path) -> bool:
@@ -35,10 +42,14 @@ def is_store(path: str | Path) -> bool:
 def find_stored_recordings(path: str | Path) -> list[Path]:
     """Return the complete recordings at or below `path`, sorted; unfinished and foreign folders are left out."""
     root = Path(path)
-    if is_store(root):
-        return [root]
-    found = (child.parent for child in root.rglob("*.zarr/zarr.json"))
-    return sorted(child for child in found if not child.name.startswith(".") and is_store(child))
+    return [root] if is_store(root) else [folder for folder in find_recording_folders(root) if is_store(folder)]
+
+
+def find_recording_folders(root: Path) -> list[Path]:
+    """Return the folders below `root` that are named as recordings, sound or not, sorted; hidden ones left out."""
+    found = (path for path in root.rglob("*.zarr") if path.is_dir() and not path.name.startswith("."))
+    # A store within a store is neither.
+    return sorted(path for path in found if (path / "zarr.json").exists() or not any(path.rglob("*.zarr")))
 
 
 def open_stored_recording(path: str | Path) -> "StoredRecording":
@@ -112,7 +123,10 @@ class StoredFrames:
     """Length of a window."""
 
     stride_us: int
-    """From one window's start to the next."""
+    """From one window's start to the next; 0 where windows end at labels, each of its own start."""
+
+    starts_us: NDArray[np.int64] | None = None
+    """Shape (windows,): start of each window where there is no stride."""
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -138,7 +152,7 @@ class StoredFrames:
 
     def window(self, index: int) -> tuple[int, int]:
         """Return ``(t0, t1)`` of a window in microseconds, half-open."""
-        t0_us = self.start_us + index * self.stride_us
+        t0_us = self.start_us + index * self.stride_us if self.starts_us is None else int(self.starts_us[index])
         return t0_us, t0_us + self.window_us
 
 
@@ -222,14 +236,14 @@ class StoredRecording:
         words = packed.read(read_from + int(low), read_from + int(high))
         return unpack_words(offsets[low:high].astype(np.int64) + base_us, words)
 
-    def chunks(self, num_events: int = 1 << 18) -> Iterator[Events]:
-        """Yield all events in order, in batches that are never empty, of at most `num_events`; raises as `events`."""
+    def chunks(self, num_events: int = 1 << 18, *, first: int = 0) -> Iterator[Events]:
+        """Yield the events from number `first` on, in batches that are never empty; raises as `events`."""
         if not self.has_events:
             raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
         base_us = int(self.attributes["t_base_us"])
         stamps, packed = self._event_columns
         num_stored = stamps.shape[0]
-        for start in range(0, num_stored, num_events):
+        for start in range(first, num_stored, num_events):
             stop = min(start + num_events, num_stored)
             yield unpack_words(stamps.read(start, stop).astype(np.int64) + base_us, packed.read(start, stop))
 
@@ -251,7 +265,25 @@ class StoredRecording:
         rows = open_rows(self.path / "frames" / check_option("name", name or names[0], names))
         attributes = rows.attributes
         grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
-        return StoredFrames(rows, Representation.from_dict(attributes), **grid)
+        has_starts = (self.path / "index" / "window_start").is_dir()
+        starts = self._column("index/window_start") if has_starts else None
+        return StoredFrames(rows, Representation.from_dict(attributes), **grid, starts_us=starts)
+
+    @property
+    def label_windows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The distinct stamps of the labels, and the number of the window that belongs to each, -1 for none.
+
+        Both of shape (n,), int64; the stamps in microseconds. A window that belongs to a label holds no event after
+        it: it is the newest one that has ended by then.
+
+        Raises
+        ------
+        InputError
+            When the recording was stored without tensors or without labels.
+        """
+        if not (self.path / "index" / "label_window").is_dir() or not (self.path / "labels").is_dir():
+            raise InputError(f"{self.path}: stored without tensors or without labels", hint="convert it with both")
+        return self._column("index/label_t"), self._column("index/label_window")
 
     def labels(self) -> Boxes:
         """Return the labels in the order of time; none when the source had no label file."""

@@ -2,7 +2,8 @@
 
 A shard cannot be written in part (Zarr would read, decode and write it again), so rows are collected until one is
 full. The group grows in a hidden folder beside its target; whatever stops the process before the rename, nothing
-that looks like a recording is left behind.
+that looks like a recording is left behind. Before the rename every file is flushed to the disk, so that after a power
+cut too a recording is there whole or not at all.
 """
 
 import shutil
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
-from eventdet.errors import EventdetError, InputError, OptionError, OutputError
+from eventdet.errors import BusyError, EventdetError, InputError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.geometry import PixelMap, SensorSize
 from eventdet.triggers import Triggers
 
+from ._checksums import seal, sync
 from ._layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -31,6 +33,8 @@ from ._layout import (
     hidden_names,
     pack_words,
 )
+from ._locks import locked
+from ._milliseconds import MillisecondIndex
 from .representations import Representation
 from .store import is_store
 
@@ -39,15 +43,57 @@ if TYPE_CHECKING:
 
     from ._layout import ZarrArray
 
-__all__ = ["EventColumns", "RecordingWriter", "ShardBuffer", "recording_writer", "remove_leftovers"]
+__all__ = ["EventColumns", "RecordingWriter", "ShardBuffer", "recording_writer", "remove_leftovers", "remove_recording"]
 
 _STORED_SPAN_US = 1 << 32
 """Stamps are stored as 32-bit offsets: 71 min 34.97 s."""
 
 
-def remove_leftovers(target: Path) -> None:
-    """Remove what an interrupted run left beside `target`."""
-    for leftover in hidden_names(target):
+def remove_leftovers(target: Path) -> list[Path]:
+    """Remove what a killed writer left beside `target`, and return it; nothing while a writer is at work.
+
+    A recording that was about to be replaced and has no successor is put back.
+    """
+    hidden = hidden_names(target)
+    found = [path for path in hidden if path.exists()]
+    if not found:
+        return []
+    try:
+        with locked(hidden.lock):
+            _clear(target)
+    except BusyError:
+        return []
+    return found
+
+
+def remove_recording(target: Path) -> None:
+    """Remove a recording, sound or not.
+
+    Raises
+    ------
+    BusyError
+        When another process is writing it.
+    OutputError
+        When the disk refuses.
+    """
+    hidden = hidden_names(target)
+    try:
+        with locked(hidden.lock):
+            _clear(target)
+            # Out of sight at once: what is removed in part would be a damaged recording.
+            target.rename(hidden.temporary)
+            shutil.rmtree(hidden.temporary)
+    except OSError as error:
+        if isinstance(error, EventdetError):
+            raise
+        raise OutputError(f"{target}: cannot be removed ({error.strerror or error})") from error
+
+
+def _clear(target: Path) -> None:
+    temporary, replaced, _ = hidden_names(target)
+    if replaced.exists() and not target.exists():
+        replaced.rename(target)
+    for leftover in (temporary, replaced):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -67,6 +113,11 @@ class ShardBuffer:
         self._array = array
         self._rows = np.empty((shards[0], *array.shape[1:]), array.dtype)
         self._filled = 0
+
+    @property
+    def num_rows(self) -> int:
+        """Rows taken over so far."""
+        return self._array.shape[0] + self._filled
 
     def append(self, rows: NDArray[np.generic]) -> None:
         """Take over a copy of `rows`."""
@@ -102,9 +153,7 @@ class EventColumns:
         self._group = group
         self._t = ShardBuffer(create_event_column(group, "events/t"))
         self._words = ShardBuffer(create_event_column(group, "events/word"))
-        self._index: list[NDArray[np.int64]] = []
-        self._num_indexed = 0
-        self._num_events = 0
+        self._index = MillisecondIndex()
         self._last_us = 0
         self.base_us = 0
         """Stamp of the first event, which the stored offsets count from."""
@@ -121,7 +170,7 @@ class EventColumns:
         """
         if not len(events):
             return
-        if not self._num_events:
+        if not self._index.num_events:
             self.base_us = self._last_us = int(events.t[0])
         if events.t[0] < self._last_us or not events.is_sorted():
             raise OptionError(f"events.t must not decrease, broken in the batch after {self._last_us} us")
@@ -132,24 +181,15 @@ class EventColumns:
                 hint="split the file, or convert without events",
             )
         offsets = events.t - self.base_us
-        self._add_to_index(offsets)
+        self._index.append(offsets)
         self._t.append(offsets.astype(np.uint32))
         self._words.append(pack_words(events))
-        self._num_events += len(events)
-
-    def _add_to_index(self, offsets: NDArray[np.int64]) -> None:
-        # A millisecond whose first event is not in this batch waits for the batch that has it.
-        stop = int(offsets[-1]) // 1000 + 1
-        starts = np.arange(self._num_indexed, stop, dtype=np.int64) * 1000
-        self._index.append(np.searchsorted(offsets, starts) + self._num_events)
-        self._num_indexed = stop
 
     def finish(self) -> None:
         """Write what is still buffered, and the index."""
         self._t.flush()
         self._words.flush()
-        index = np.concatenate([*self._index, [self._num_events]]).astype(np.int64)
-        create_column(self._group, "index/ms", index)
+        create_column(self._group, "index/ms", self._index.finish())
 
 
 @contextmanager
@@ -168,20 +208,25 @@ def recording_writer(target: Path, sensor_size: SensorSize) -> Iterator["Recordi
     ------
     OptionError
         When `target` exists and is not a stored recording.
+    BusyError
+        When another process is writing this recording.
     OutputError
         When the disk refuses.
     """
     if target.exists() and not is_store(target):
         raise OptionError(f"{target} exists and is not a stored recording", hint="remove it, or give another output")
-    remove_leftovers(target)
     try:
-        yield RecordingWriter(target, sensor_size)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(hidden_names(target).lock):
+            _clear(target)
+            try:
+                yield RecordingWriter(target, sensor_size)
+            finally:
+                _clear(target)
     except OSError as error:
         if isinstance(error, EventdetError):
             raise
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
-    finally:
-        remove_leftovers(target)
 
 
 class RecordingWriter:
@@ -192,11 +237,12 @@ class RecordingWriter:
 
         self._target = target
         self._size = sensor_size
-        self._temporary, self._replaced = hidden_names(target)
-        self._temporary.mkdir(parents=True)
+        self._temporary, self._replaced, _ = hidden_names(target)
+        self._temporary.mkdir()
         self._group = zarr.create_group(self._temporary)
         self._events: EventColumns | None = None
         self._frames: list[ShardBuffer] = []
+        self._counts = {"num_labels": 0, "num_triggers": 0}
 
     def add_events(self) -> EventColumns:
         """Return the columns that take the events; called at most once, and not at all to leave them out."""
@@ -205,6 +251,7 @@ class RecordingWriter:
 
     def add_labels(self, boxes: Boxes) -> None:
         """Write the labels, sorted by their stamps; at most once."""
+        self._counts["num_labels"] = len(boxes)
         boxes = boxes[np.argsort(boxes.t, kind="stable")]
         x, y, right, bottom = boxes.xyxy.astype(np.float64).T
         columns = {
@@ -217,6 +264,7 @@ class RecordingWriter:
 
     def add_triggers(self, triggers: Triggers) -> None:
         """Write the external triggers as they came; at most once."""
+        self._counts["num_triggers"] = len(triggers)
         for name, dtype in TRIGGER_DTYPES.items():
             create_column(self._group, f"triggers/{name}", getattr(triggers, name).astype(dtype))
 
@@ -232,7 +280,8 @@ class RecordingWriter:
         pixel_map : PixelMap
             How sensor pixels land in them.
         start_us, window_us, stride_us : int
-            Window k is ``[start_us + k * stride_us, start_us + k * stride_us + window_us)``.
+            Window k is ``[start_us + k * stride_us, start_us + k * stride_us + window_us)``. A stride of 0 says that
+            the starts are listed (`add_label_windows`).
         """
         array = create_frames(
             self._group,
@@ -252,6 +301,20 @@ class RecordingWriter:
         )
         self._frames.append(ShardBuffer(array))
         return self._frames[-1]
+
+    def add_label_windows(self, windows: NDArray[np.int64], *, starts: NDArray[np.int64] | None = None) -> None:
+        """Write which window belongs to each distinct stamp of a label, -1 for none; at most once.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (n,), int64
+            Numbers of windows, in the order of the stamps.
+        starts : ndarray, shape (m,), int64, optional
+            Starts of all windows, microseconds, where they have no common stride.
+        """
+        create_column(self._group, "index/label_window", windows)
+        if starts is not None:
+            create_column(self._group, "index/window_start", starts)
 
     def publish(self, attributes: Mapping[str, Any]) -> None:
         """Write what is still buffered and the attributes, then let the recording appear under its name.
@@ -274,10 +337,14 @@ class RecordingWriter:
                 "height": self._size.height,
                 "width": self._size.width,
                 "t_base_us": base_us,
+                "num_frames": max((frames.num_rows for frames in self._frames), default=0),
+                **self._counts,
                 **attributes,
                 "complete": True,
             }
         )
+        seal(self._temporary)
         if self._target.exists():
             self._target.rename(self._replaced)
         self._temporary.rename(self._target)
+        sync(self._target.parent)

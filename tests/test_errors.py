@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from eventdet import errors
@@ -21,6 +23,7 @@ from eventdet.errors import (
         (FormatError("m"), ValueError, 3),
         (GeometryError("m"), OSError, 3),
         (OutputError("m"), OSError, 1),
+        (errors.BusyError("m"), OutputError, 1),
         (MissingExtraError("writing MP4", extra="video"), ImportError, 4),
         (errors.PartialError("m"), EventdetError, 5),
     ],
@@ -32,6 +35,14 @@ def test_each_error_is_the_builtin_its_caller_would_catch(
     assert isinstance(error, builtin)
     assert isinstance(error, EventdetError)
     assert error.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    "error", [InputError("m", hint="h"), FormatError("m"), MissingExtraError("writing MP4", extra="video")], ids=repr
+)
+def test_errors_pass_from_process_to_process(error: EventdetError) -> None:
+    passed = pickle.loads(pickle.dumps(error))
+    assert (type(passed), str(passed), passed.hint) == (type(error), str(error), error.hint)
 
 
 def test_message_of_an_input_error_is_the_message_alone() -> None:

@@ -4,7 +4,7 @@ Importing this package loads NumPy alone; Numba comes in when the first event pa
 """
 
 from .base import EventFilter, Run, filtered_size, move_boxes, start_filters
-from .moves import Crop, Flip, Rotate, Scale, Transpose
+from .moves import Crop, Downsample, Flip, Rotate, Scale, Transpose
 from .noise import Background, HotPixels, RateLimit, Refractory
 from .parse import FILTERS, parse_filter
 from .pixels import Mask, Polarity, Region
@@ -15,6 +15,7 @@ __all__ = [
     "FILTERS",
     "Background",
     "Crop",
+    "Downsample",
     "EventFilter",
     "FilteredRecording",
     "Flip",

@@ -12,7 +12,7 @@ from eventdet.geometry import SensorSize
 
 from .base import EventFilter, Run, check_positive
 
-__all__ = ["Crop", "Flip", "Rotate", "Scale", "Transpose"]
+__all__ = ["Crop", "Downsample", "Flip", "Rotate", "Scale", "Transpose"]
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,35 @@ class Scale(EventFilter):
             return Events(events.t[keep], x[keep], y[keep], events.p[keep])
 
         return run
+
+
+@dataclass(frozen=True)
+class Downsample(EventFilter):
+    """Bring the events to a sensor a whole number of times smaller, as `Scale` does; a rest of a pixel is scaled in."""
+
+    factor: int
+    """How many times smaller, in both directions."""
+
+    def __post_init__(self) -> None:
+        """Check the factor."""
+        check_positive("factor", self.factor)
+
+    def _scale(self, size: SensorSize) -> Scale:
+        if self.factor > min(size):
+            raise OptionError(f"downsample factor must not exceed the sides of the {size} sensor, got {self.factor}")
+        return Scale(size.width // self.factor, size.height // self.factor)
+
+    def output_size(self, size: SensorSize) -> SensorSize:
+        """Return the smaller size."""
+        return self._scale(size).output_size(size)
+
+    def move_boxes(self, boxes: Boxes, size: SensorSize) -> Boxes:
+        """Return the smaller boxes."""
+        return self._scale(size).move_boxes(boxes, size)
+
+    def start(self, size: SensorSize) -> Run:
+        """Return a run with its own counts."""
+        return self._scale(size).start(size)
 
 
 def _at(boxes: Boxes, xyxy: NDArray[np.float32]) -> Boxes:

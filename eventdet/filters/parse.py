@@ -8,7 +8,7 @@ from eventdet.arguments import parse_arguments
 from eventdet.errors import OptionError, check_option
 
 from .base import EventFilter
-from .moves import Crop, Flip, Rotate, Scale, Transpose
+from .moves import Crop, Downsample, Flip, Rotate, Scale, Transpose
 from .noise import Background, HotPixels, RateLimit, Refractory
 from .pixels import Mask, Polarity, Region
 from .tonic import parse_tonic_transform
@@ -18,6 +18,7 @@ __all__ = ["FILTERS", "parse_filter"]
 FILTERS: dict[str, Callable[..., EventFilter]] = {
     "background": Background,
     "crop": Crop,
+    "downsample": Downsample,
     "flip": Flip,
     "hot": HotPixels,
     "mask": Mask,

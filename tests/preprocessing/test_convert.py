@@ -16,6 +16,7 @@ from eventdet.formats import Recording, open_recording, read_dat, write_boxes, w
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing import (
     ConvertOptions,
+    ConvertProgress,
     Representation,
     convert,
     event_histogram,
@@ -358,13 +359,13 @@ def test_option_outside_its_rule_raises(values: dict[str, Any], message: str) ->
 def test_progress_grows_to_one(tmp_path: Path) -> None:
     source = _gen1_folder(tmp_path / "gen1")
     (source / "broken.dat").write_bytes(b"??")
-    shares: list[float] = []
-    convert(source, tmp_path / "out.zarr", SMALL, on_progress=shares.append)
-    assert all(earlier <= later for earlier, later in pairwise(shares))
-    assert shares[-1] == 1.0
-    shares.clear()
-    convert(source, tmp_path / "out.zarr", SMALL, on_progress=shares.append)
-    assert shares[-1] == 1.0
+    told: list[ConvertProgress] = []
+    summary = convert(source, tmp_path / "out.zarr", SMALL, on_progress=told.append)
+    assert all(earlier.share <= later.share for earlier, later in pairwise(told))
+    assert told[-1] == ConvertProgress(4, 4, 1.0, 1200, summary.num_bytes)
+    told.clear()
+    convert(source, tmp_path / "out.zarr", SMALL, on_progress=told.append)
+    assert told[-1] == ConvertProgress(4, 4, 1.0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def test_folder_that_is_no_recording_is_never_replaced(tmp_path: Path) -> None:
 def test_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(OutputError, match=r"r\.zarr: cannot be written \(Not a directory\)"),
+        pytest.raises(OutputError, match=r"r\.zarr: cannot be written \(File exists\)"),
         recording_writer(tmp_path / "file" / "r.zarr", SIZE),
     ):
         pytest.fail("the writer must not open")

@@ -1,0 +1,264 @@
+"""Convert one recording: the task that every executor runs, here or in another process.
+
+It is idempotent and says what came of it in a small value, errors included, so that it can be run again wherever the
+process that ran it died.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.boxes import Boxes
+from eventdet.errors import EventdetError, InputError
+from eventdet.events import Events
+from eventdet.filters import EventFilter, FilteredRecording, move_boxes
+from eventdet.formats import Recording, Window, WindowGrid, cut_windows, open_recording
+from eventdet.formats.label_presets import LABEL_PRESETS
+from eventdet.formats.prophesee_boxes import read_label_file
+from eventdet.geometry import SensorSize, fit_pixels
+from eventdet.triggers import Triggers
+
+from ._alignment import WindowRow, newest_windows, windows_ending_at
+from ._checksums import digest_of_file, find_damaged_files
+from .conversion import Outcome
+from .options import ConvertOptions
+from .planning import ConversionJob
+from .store import is_store, open_stored_recording
+from .store_writer import EventColumns, RecordingWriter, recording_writer, remove_leftovers
+
+__all__ = ["ConversionTask", "OnEvents", "convert_recording"]
+
+OnEvents = Callable[[int], None]
+"""Takes how many events of the recording have been read so far."""
+
+
+class ConversionTask(NamedTuple):
+    """What a process needs to know to convert one recording."""
+
+    job: ConversionJob
+    """Where the recording is and goes."""
+
+    output: Path
+    """The store."""
+
+    options: ConvertOptions
+    """What to write."""
+
+
+def convert_recording(task: ConversionTask, on_events: OnEvents | None = None) -> Outcome:
+    """Convert one recording unless it is up to date, and return what came of it, an error too."""
+    job, target = task.job, task.output / task.job.name
+    try:
+        wanted = {"params_hash": task.options.digest, "source": _describe_source(job)}
+        remove_leftovers(target)
+        is_current = _is_up_to_date(target, wanted)
+        if not is_current:
+            _write(task, wanted, on_events or (lambda _: None))
+        attributes = open_stored_recording(target).attributes
+        num_bytes = sum(file["size"] for file in attributes["files"].values())
+        return Outcome(job.name, job.source, not is_current, attributes, num_bytes)
+    except EventdetError as error:
+        return Outcome(job.name, job.source, written=False, attributes={}, num_bytes=0, error=error)
+
+
+def _describe_source(job: ConversionJob) -> dict[str, Any]:
+    """Return name, size and SHA-256 of the files that a recording is made from."""
+    described = _describe_file(job.source)
+    described["labels"] = None if job.labels is None else _describe_file(job.labels)
+    return described
+
+
+def _describe_file(path: Path) -> dict[str, Any]:
+    try:
+        return {"name": path.name, "size": path.stat().st_size, "sha256": digest_of_file(path)}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _is_up_to_date(target: Path, wanted: dict[str, Any]) -> bool:
+    """Return whether the recording is there, made from the same bytes in the same way, with all its files."""
+    if not is_store(target):
+        return False
+    attributes = open_stored_recording(target).attributes
+    is_wanted = all(attributes.get(name) == value for name, value in wanted.items())
+    return is_wanted and not any(find_damaged_files(target, deep=False))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An opened recording: the part and the labels that are wanted."""
+
+    recording: Recording
+    filters: list[EventFilter]
+    original_size: SensorSize
+    start_us: int | None
+    stop_us: int | None
+
+    @classmethod
+    def open(cls, path: Path, options: ConvertOptions) -> "_Source":
+        original = open_recording(path, sensor_size=options.sensor_size, policy=options.policy)
+        filters = options.parse_filters()
+        # The first stamp of a filtered recording would depend on the filters.
+        first_us = original.t_first_us if options.takes_part else 0
+        return cls(
+            FilteredRecording(original, filters) if filters else original,
+            filters,
+            original.sensor_size,
+            None if options.start_us is None else first_us + options.start_us,
+            None if options.end_us is None else first_us + options.end_us,
+        )
+
+    def batches(self, on_triggers: Callable[[Triggers], None]) -> Iterator[Events]:
+        """Yield the events of the part, in the order of time."""
+        if self.start_us is None and self.stop_us is None:
+            return self.recording.chunks(on_triggers=on_triggers)
+        triggers = self.recording.triggers()
+        on_triggers(triggers[self._is_inside(triggers.t)])
+        return self.recording.span(self.start_us, self.stop_us)
+
+    def labels(self, path: Path | None, options: ConvertOptions, *, training: bool) -> tuple[Boxes, dict[str, int]]:
+        """Return the labels that are wanted, where the filters move them, and how many were dropped by which rule."""
+        if path is None:
+            return Boxes.empty(), {}
+        file = read_label_file(path)
+        rules = [("not a box", file.is_sound), ("outside the part", self._is_inside(file.boxes.t))]
+        if options.classes is not None:
+            rules.append(("other class", np.isin(file.boxes.class_id, options.classes)))
+        kept = np.ones(len(file.boxes), np.bool_)
+        dropped = {}
+        for rule, holds in rules:
+            dropped[rule] = int(np.count_nonzero(kept & ~holds))
+            kept &= holds
+        boxes, by_preset = LABEL_PRESETS[options.labels].apply(file.boxes[kept], self.original_size, training=training)
+        moved = move_boxes(self.filters, boxes, self.original_size)
+        dropped |= by_preset | {"cut away": len(boxes) - len(moved)}
+        return moved, {rule: count for rule, count in dropped.items() if count}
+
+    def _is_inside(self, t: NDArray[np.int64]) -> NDArray[np.bool_]:
+        inside = np.ones(len(t), np.bool_)
+        if self.start_us is not None:
+            inside &= t >= self.start_us
+        if self.stop_us is not None:
+            inside &= t < self.stop_us
+        return inside
+
+
+def _write(task: ConversionTask, wanted: dict[str, Any], on_events: OnEvents) -> None:
+    job, options = task.job, task.options
+    source = _Source.open(job.source, options)
+    labels, dropped = source.labels(job.labels, options, training="train" in Path(job.name).parts)
+    with recording_writer(task.output / job.name, source.recording.sensor_size) as writer:
+        stamps = np.unique(labels.t) if job.labels is not None else None
+        if stamps is not None:
+            writer.add_labels(labels)
+        extent = _write_streams(source, stamps, writer, options, on_events)
+        recording = source.recording
+        writer.publish(
+            {
+                **extent,
+                **wanted,
+                "params": options.to_dict(),
+                "source_format": recording.format,
+                "synthetic": recording.synthetic,
+                "report": recording.report.to_dict(),
+                "labels_dropped": dropped,
+                "eventdet_version": version("eventdet"),
+            }
+        )
+
+
+def _write_streams(
+    source: _Source,
+    label_stamps: NDArray[np.int64] | None,
+    writer: RecordingWriter,
+    options: ConvertOptions,
+    on_events: OnEvents,
+) -> dict[str, int]:
+    """Write events, triggers and tensors in one pass, and return the extent of the recording.
+
+    The stamps of the labels, each once and increasing, are None for a recording without a label file.
+    """
+    passing = _Passing(writer.add_events() if options.write_events else None, on_events)
+    triggers: list[Triggers] = []
+    batches = passing.through(source.batches(triggers.append))
+    if not options.write_frames:
+        for _ in batches:
+            pass
+    elif options.align == "label-end":
+        _write_frames_at(label_stamps, batches, source.recording.sensor_size, writer, options)
+    else:
+        row = _write_frames_on_grid(batches, source.recording.sensor_size, writer, options)
+        if label_stamps is not None:
+            writer.add_label_windows(newest_windows(label_stamps, row))
+    found = Triggers.concatenate(triggers)
+    if len(found):
+        writer.add_triggers(found)
+    return {"num_events": passing.num_events, "t_first_us": passing.t_first_us, "t_last_us": passing.t_last_us}
+
+
+class _Passing:
+    """Batches on their way to the windows: stored, and their extent noted."""
+
+    def __init__(self, columns: EventColumns | None, on_events: OnEvents) -> None:
+        self._columns = columns
+        self._on_events = on_events
+        self.num_events = self.t_first_us = self.t_last_us = 0
+
+    def through(self, batches: Iterable[Events]) -> Iterator[Events]:
+        """Yield the same batches."""
+        for batch in batches:
+            if not self.num_events:
+                self.t_first_us = int(batch.t[0])
+            self.num_events += len(batch)
+            self.t_last_us = int(batch.t[-1])
+            if self._columns is not None:
+                self._columns.append(batch)
+            yield batch
+            self._on_events(self.num_events)
+
+
+def _write_frames_on_grid(
+    batches: Iterable[Events], size: SensorSize, writer: RecordingWriter, options: ConvertOptions
+) -> WindowRow:
+    windows = cut_windows(batches, WindowGrid(options.window_us, options.step_us, None, None))
+    # The grid begins at a multiple of the stride that only the first event tells.
+    first = next(windows, None)
+    row = WindowRow(0 if first is None else first.t0_us, options.window_us, options.step_us)
+    num_windows = _write_frames(chain([] if first is None else [first], windows), row, size, writer, options)
+    return row._replace(num_windows=num_windows)
+
+
+def _write_frames_at(
+    stamps: NDArray[np.int64] | None,
+    batches: Iterable[Events],
+    size: SensorSize,
+    writer: RecordingWriter,
+    options: ConvertOptions,
+) -> None:
+    ends = np.empty(0, np.int64) if stamps is None else stamps
+    row = WindowRow(int(ends[0]) - options.window_us if len(ends) else 0, options.window_us, stride_us=0)
+    windows = windows_ending_at(batches, ends.tolist(), length_us=options.window_us)
+    _write_frames(windows, row, size, writer, options)
+    if stamps is not None:
+        writer.add_label_windows(np.arange(len(ends)), starts=ends - options.window_us)
+
+
+def _write_frames(
+    windows: Iterable[Window], row: WindowRow, size: SensorSize, writer: RecordingWriter, options: ConvertOptions
+) -> int:
+    """Write the tensor of each window, and return how many there were."""
+    pixels = fit_pixels(size, size)
+    frames = writer.add_frames(
+        options.representation, pixels, start_us=row.start_us, window_us=row.window_us, stride_us=row.stride_us
+    )
+    tensor = np.empty(options.representation.shape(pixels.target), options.representation.dtype)
+    for window in windows:
+        options.representation(window.events, window.t0_us, window.t1_us, pixels, tensor)
+        frames.put(tensor)
+    return frames.num_rows
