@@ -99,28 +99,7 @@ def write_evt21(
     date: str = "1970-01-01 00:00:00",
     synthetic: bool = False,
 ) -> None:
-    """Write events as RAW with EVT 2.1 words in little-endian order.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write; it appears when complete.
-    events : Events or iterable of Events
-        One batch or consecutive batches, in time order.
-    sensor_size : SensorSize
-        At most 2048 on both sides.
-    date : str
-        The date line; fixed by default, so that equal events give equal files.
-    synthetic : bool
-        Whether to mark the events as simulated, by a line that other readers pass over.
-
-    Raises
-    ------
-    OptionError
-        When the events are out of order or off the sensor, or the sensor is too large.
-    OutputError
-        When the folder is missing or cannot be written.
-    """
+    """Write events as RAW with EVT 2.1 words in little-endian order; parameters and errors as `write_evt2`."""
     from ._evt21_kernels import encode_evt21
 
     # Two words an event at most: its own and a TIME_HIGH.

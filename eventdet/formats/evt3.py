@@ -68,30 +68,10 @@ def write_evt3(
     date: str = "1970-01-01 00:00:00",
     synthetic: bool = False,
 ) -> None:
-    """Write events as RAW with EVT 3.0 words.
+    """Write events as RAW with EVT 3.0 words; parameters and errors as `write_evt2`.
 
     Five or more events of one row, stamp and polarity in a block of 32 columns become a vector, as sensors send it.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write; it appears when complete.
-    events : Events or iterable of Events
-        One batch or consecutive batches, in time order. The stamps count from zero: every 16.8 s of silence, before
-        the first event too, cost three words.
-    sensor_size : SensorSize
-        At most 2048 on both sides.
-    date : str
-        The date line; fixed by default, so that equal events give equal files.
-    synthetic : bool
-        Whether to mark the events as simulated, by a line that other readers pass over.
-
-    Raises
-    ------
-    OptionError
-        When the events are out of order or off the sensor, or the sensor is too large.
-    OutputError
-        When the folder is missing or cannot be written.
+    Stamps count from zero: every 16.8 s of silence, before the first event too, cost three words.
     """
     from ._evt3_kernels import encode_evt3
 
