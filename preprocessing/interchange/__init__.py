@@ -1,6 +1,8 @@
 """eventdet.preprocessing.interchange: stored recordings to and from the layouts of other tools."""
 
 from .rvt_export import RvtOptions, export_rvt
+from .samples import SAMPLES, ShardOptions
+from .shards import export_shards
 from .summary import InterchangeSummary
 
-__all__ = ["InterchangeSummary", "RvtOptions", "export_rvt"]
+__all__ = ["SAMPLES", "InterchangeSummary", "RvtOptions", "ShardOptions", "export_rvt", "export_shards"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eventdet.errors import OutputError
+from ._published import published_file
 
 __all__ = ["digest", "read_note", "write_note"]
 
@@ -28,17 +28,12 @@ def read_note(folder: Path) -> dict[str, Any]:
 
 
 def write_note(folder: Path, values: Mapping[str, Any]) -> None:
-    """Write the note of a folder, made when missing; it appears whole.
+    """Write the note of a folder, made when missing.
 
     Raises
     ------
     OutputError
         When the disk refuses.
     """
-    temporary = folder / f".tmp-{_NAME}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
-        temporary.replace(folder / _NAME)
-    except OSError as error:
-        raise OutputError(f"{folder / _NAME}: cannot be written ({error.strerror or error})") from error
+    with published_file(folder / _NAME) as file:
+        file.write(json.dumps(values, indent=2).encode() + b"\n")

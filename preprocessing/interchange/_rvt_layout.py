@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eventdet.errors import FormatError, MissingExtraError, OptionError
+from eventdet.geometry import SensorSize
 from eventdet.preprocessing.representations import REPRESENTATIONS, Representation, Tensor
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = [
     "WINDOW_ENDS",
     "create_tensors",
     "from_channels",
+    "is_of_rvt",
     "open_tensors",
     "parse_representation_folder",
     "representation_folder",
@@ -49,12 +50,19 @@ TENSORS = "event_representations_v2"
 WINDOW_ENDS = "timestamps_us.npy"
 LABEL_WINDOWS = "objframe_idx_2_repr_idx.npy"
 
-_FOLDER = re.compile(r"(?P<name>\w+)_dt=(?P<ms>[0-9]{1,9})_nbins=(?P<bins>[0-9]{1,4})")
+_RVT_NAMES = {"rvt_histogram": "stacked_histogram", "rvt_mixed_density": "mixeddensity_stack"}
+
+_FOLDER = re.compile(r"(?P<name>\w+)_dt=(?P<ms>[0-9]{1,9})_nbins=(?P<bins>[0-9]{1,4})(_cutoff=(?P<cutoff>[0-9]{1,3}))?")
 
 
 def tensor_file(*, downsampled: bool) -> str:
     """Return the name of the file of tensors."""
     return f"event_representations{'_ds2_nearest' if downsampled else ''}.h5"
+
+
+def is_of_rvt(representation: Representation) -> bool:
+    """Return whether a tensor is RVT's own, in which an event at the very end of the window counts."""
+    return representation.name in _RVT_NAMES
 
 
 def representation_folder(representation: Representation, window_us: int) -> str:
@@ -63,11 +71,15 @@ def representation_folder(representation: Representation, window_us: int) -> str
     Raises
     ------
     OptionError
-        When the window is no whole number of milliseconds.
+        When the window is no whole number of milliseconds, or the tensor does not end in rows and columns.
     """
-    if window_us % 1000:
+    if window_us <= 0 or window_us % 1000:
         raise OptionError(f"window must be whole milliseconds in RVT's layout, got {window_us} us")
-    return f"{representation.name}_dt={window_us // 1000}_nbins={representation.bins}"
+    if representation.axes[-2:] != ("row", "column"):
+        raise OptionError(f"RVT's channels are before rows and columns, got the axes {representation.axes}")
+    name = representation.name.rpartition(".")[2]
+    cutoff = f"_cutoff={dict(representation.parameters)['cutoff']}" if name == "rvt_mixed_density" else ""
+    return f"{_RVT_NAMES.get(name, name)}_dt={window_us // 1000}_nbins={representation.bins}{cutoff}"
 
 
 def parse_representation_folder(folder: Path) -> tuple[Representation, int]:
@@ -79,31 +91,35 @@ def parse_representation_folder(folder: Path) -> tuple[Representation, int]:
         When its name does not say.
     """
     found = _FOLDER.fullmatch(folder.name)
-    if found is None or found["name"] not in REPRESENTATIONS:
+    names = {other: name for name, other in _RVT_NAMES.items()}
+    name = None if found is None else names.get(found["name"], found["name"])
+    if found is None or name not in REPRESENTATIONS:
         raise FormatError(
-            f"{folder}: a folder of tensors must be named REPRESENTATION_dt=MS_nbins=BINS, with one of "
-            f"{', '.join(REPRESENTATIONS)}",
+            f"{folder}: its name must be REPRESENTATION_dt=MS_nbins=BINS, as in stacked_histogram_dt=50_nbins=10",
             hint="windows by count (ne=...) cannot be imported",
         )
-    return Representation(found["name"], int(found["bins"])), int(found["ms"]) * 1000
+    parameters = {} if found["cutoff"] is None else {"cutoff": int(found["cutoff"])}
+    return Representation(name, int(found["bins"]), **parameters), int(found["ms"]) * 1000
 
 
-def to_channels(tensor: Tensor, *, downsampled: bool) -> Tensor:
-    """Return a tensor as RVT's channels, shape (channels, rows, columns).
+def to_channels(tensor: Tensor, representation: Representation, *, downsampled: bool) -> Tensor:
+    """Return a tensor as RVT's channels, shape (channels, rows, columns): all bins of OFF, then all bins of ON.
 
-    Bins are neighbours: channel ``polarity * bins + bin``. Downsampled, the odd rows and columns stay.
+    Downsampled, the odd rows and columns stay.
     """
-    if tensor.ndim == 4:
-        tensor = tensor.swapaxes(0, 1).reshape(-1, *tensor.shape[2:])
-    height, width = (side // 2 * 2 for side in tensor.shape[1:])
-    return np.ascontiguousarray(tensor[:, 1:height:2, 1:width:2] if downsampled else tensor)
+    if representation.axes[:2] == ("bin", "polarity"):
+        tensor = tensor.swapaxes(0, 1)
+    channels = tensor.reshape(-1, *tensor.shape[-2:])
+    height, width = (side // 2 * 2 for side in channels.shape[1:])
+    return np.ascontiguousarray(channels[:, 1:height:2, 1:width:2] if downsampled else channels)
 
 
-def from_channels(channels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return RVT's channels as the tensor of that shape they were made from."""
-    if len(shape) == 4:
+def from_channels(channels: Tensor, representation: Representation) -> Tensor:
+    """Return RVT's channels, shape (channels, rows, columns), as the tensor that they were made from."""
+    shape = representation.shape(SensorSize(*channels.shape[1:]))
+    if representation.axes[:2] == ("bin", "polarity"):
         return channels.reshape(shape[1], shape[0], *shape[2:]).swapaxes(0, 1)
-    return channels
+    return channels.reshape(shape)
 
 
 @contextmanager

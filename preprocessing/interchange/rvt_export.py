@@ -18,11 +18,11 @@ from eventdet.errors import InputError, OptionError, check_option
 from eventdet.formats.label_presets import LABEL_PRESETS
 from eventdet.formats.rvt_labels import write_rvt_labels
 from eventdet.preprocessing.conversion import ConvertFailure
-from eventdet.preprocessing.representations import Representation
+from eventdet.preprocessing.representations import Representation, Tensor
 from eventdet.preprocessing.store import StoredRecording, find_stored_recordings, open_stored_recording
 
-from ._folders import published_folder
 from ._notes import digest, read_note, write_note
+from ._published import published_folder
 from ._rvt_layout import (
     LABEL_WINDOWS,
     LABELS,
@@ -30,6 +30,7 @@ from ._rvt_layout import (
     TENSORS,
     WINDOW_ENDS,
     create_tensors,
+    is_of_rvt,
     open_tensors,
     representation_folder,
     tensor_file,
@@ -46,7 +47,7 @@ Progress = Callable[[float], None]
 _STEP_US = 50_000
 """RVT looks twenty times a second."""
 
-_DEFAULT_REPRESENTATION = Representation("histogram", bins=10)
+_DEFAULT_REPRESENTATION = Representation("rvt_histogram", bins=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,8 @@ class RvtOptions:
         representation_folder(self.representation, self.window_us)
         check_option("labels", self.labels, (name for name, preset in LABEL_PRESETS.items() if preset.crops))
         check_option("split", self.split, SPLITS)
-        for name in ("window_us", "label_period_us"):
-            if getattr(self, name) <= 0:
-                raise OptionError(f"{name} must be > 0, got {getattr(self, name)}")
+        if self.label_period_us <= 0:
+            raise OptionError(f"label_period_us must be > 0, got {self.label_period_us}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -215,11 +215,17 @@ def _write_tensors(
     np.save(target / WINDOW_ENDS, schedule.ends_us)
     np.save(target / LABEL_WINDOWS, schedule.label_windows)
     tensors = WindowTensors(recording, options.representation)
-    shape = to_channels(tensors.buffer, downsampled=options.downsample).shape
+
+    def channels(tensor: Tensor) -> Tensor:
+        return to_channels(tensor, options.representation, downsampled=options.downsample)
+
+    shape = channels(tensors.buffer).shape
+    # RVT's own tensors hold the event at the end as well; frames that are stored do not.
+    beyond = 1 if is_of_rvt(options.representation) and recording.has_events else 0
     with open_tensors(target / tensor_file(downsampled=options.downsample), "w") as file:
         data = create_tensors(file, len(schedule.ends_us), shape, options.representation.dtype)
         for row, end_us in enumerate(schedule.ends_us.tolist()):
-            data[row] = to_channels(tensors(end_us - options.window_us, end_us), downsampled=options.downsample)
+            data[row] = channels(tensors(end_us - options.window_us, end_us + beyond))
             advance((row + 1) / len(schedule.ends_us))
 
 

@@ -9,9 +9,11 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError, OptionError, OutputError
+from eventdet.events import Events
 from eventdet.geometry import fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
 from eventdet.preprocessing.interchange import RvtOptions, export_rvt
@@ -53,6 +55,49 @@ def test_rvt_gets_for_each_label_the_tensor_of_the_window_that_ends_there(tmp_pa
         np.testing.assert_array_equal(tensor, expected)
         assert labels["t"].tolist() == [t_us, t_us]
         assert labels["track_id"].tolist() == [2 * number, 2 * number + 1]
+
+
+def _window_of_rvt(events: Events, end_us: int) -> NDArray[np.uint8]:
+    """Return what RVT's preprocessing makes of 50 ms: both ends belong to it, events cut its ten bins."""
+    start, stop = np.searchsorted(events.t, end_us - 50_000, "left"), np.searchsorted(events.t, end_us, "right")
+    t = torch.from_numpy(events.t[start:stop])
+    counts = np.zeros((2, 10, *SIZE), np.int64)
+    if len(t):
+        bins = ((t - t[0]) / max(t[-1] - t[0], torch.tensor(1)) * 10).floor().clamp(max=9).long().numpy()
+        np.add.at(counts, (events.p[start:stop], bins, events.y[start:stop], events.x[start:stop]), 1)
+    return np.clip(counts, 0, 10).astype(np.uint8).reshape(20, *SIZE)
+
+
+def test_tensors_of_rvt_are_those_of_its_own_preprocessing(tmp_path: Path) -> None:
+    events = make_events(num_events=20_000)
+    make_recording(tmp_path, events=events)
+    convert(tmp_path / "drive_td.dat", tmp_path / "store.zarr", ConvertOptions(write_frames=False))
+    export_rvt(tmp_path / "store.zarr", tmp_path / "rvt")
+    sequence = RvtSequence(tmp_path / "rvt" / "train" / "drive", "stacked_histogram_dt=50_nbins=10")
+    ends = list(range(100_000, 750_001, 50_000))
+    # The events at the ends make a difference, so that it shows when they are left out.
+    assert all(np.any(events.t == end_us) for end_us in ends)
+    assert sequence.ends_us.tolist() == ends
+    for tensor, end_us in zip(sequence.tensors(0, 99), ends, strict=True):
+        np.testing.assert_array_equal(tensor, _window_of_rvt(events, end_us))
+
+
+@pytest.mark.parametrize(
+    ("representation", "folder"),
+    [
+        (Representation("rvt_mixed_density", 4), "mixeddensity_stack_dt=50_nbins=4_cutoff=32"),
+        (Representation("voxel", 4), "voxel_dt=50_nbins=4"),
+        (Representation("histogram", 4), "histogram_dt=50_nbins=4"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_other_representations_are_named_after_their_kind(
+    tmp_path: Path, representation: Representation, folder: str
+) -> None:
+    export_rvt(make_store(tmp_path), tmp_path / "rvt", RvtOptions(representation=representation))
+    sequence = RvtSequence(tmp_path / "rvt" / "train" / "drive0", folder)
+    assert sequence.tensors(0, 1).dtype == representation.dtype
+    assert sequence.tensors(0, 1).shape[-2:] == SIZE
 
 
 def test_every_window_is_there_once_and_rvt_looks_20_times_a_second(tmp_path: Path) -> None:
@@ -267,10 +312,11 @@ def test_an_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         lambda: RvtOptions(window_us=50_500),
         lambda: RvtOptions(window_us=0),
         lambda: RvtOptions(label_period_us=0),
+        lambda: RvtOptions(representation=Representation("averaged_time_surface", 1)),
         lambda: RvtOptions(labels="side20"),
         lambda: RvtOptions(split="training"),
     ],
-    ids=["window", "no window", "no period", "labels", "split"],
+    ids=["window", "no window", "no period", "axes", "labels", "split"],
 )
 def test_options_outside_their_rules_are_refused(options: Callable[[], RvtOptions]) -> None:
     with pytest.raises(OptionError):

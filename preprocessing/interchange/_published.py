@@ -1,0 +1,77 @@
+"""Files and folders that appear whole or not at all."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from eventdet.errors import EventdetError, OutputError
+
+__all__ = ["published_file", "published_folder"]
+
+
+@contextmanager
+def published_folder(target: Path, root: Path) -> Iterator[Path]:
+    """Give a hidden folder to fill, which takes the place of `target` when the block ends well, else goes.
+
+    Parameters
+    ----------
+    target : Path
+        The folder to make or to replace, somewhere below `root`.
+    root : Path
+        Where the hidden folder waits: not beside `target`, since RVT takes all it finds there for recordings.
+
+    Raises
+    ------
+    OutputError
+        When the disk refuses.
+    """
+    name = "-".join(target.relative_to(root).parts)
+    temporary, replaced = root / f".tmp-{name}", root / f".old-{name}"
+    with _disk_errors(target):
+        try:
+            _remove(temporary, replaced)
+            temporary.mkdir(parents=True)
+            yield temporary
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.rename(replaced)
+            temporary.rename(target)
+        finally:
+            _remove(temporary, replaced)
+
+
+@contextmanager
+def published_file(target: Path) -> Iterator[BinaryIO]:
+    """Give a hidden file beside `target` to write, which takes its place when the block ends well, else goes.
+
+    Raises
+    ------
+    OutputError
+        When the disk refuses.
+    """
+    temporary = target.with_name(f".tmp-{target.name}")
+    with _disk_errors(target):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                yield file
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, EventdetError):
+            raise
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
