@@ -10,7 +10,7 @@ from eventdet.events import Events
 from eventdet.geometry import SensorSize, check_sensor_size
 from eventdet.triggers import Triggers
 
-from ._columns import ColumnPayload, column_encoding, from_first_event, pack_columns
+from ._columns import ColumnPayload, column_encoding, pack_columns
 from .policy import ReadPolicy
 from .recording import Recording
 
@@ -26,6 +26,7 @@ def recording_of_batches(
     policy: str | ReadPolicy = "repair",
     fields: Mapping[str, str] | None = None,
     triggers: Callable[[], Triggers] = Triggers.empty,
+    batches_from: Callable[[int], Iterable[Events]] | None = None,
 ) -> Recording:
     """Return a recording of events that come from a function, checked and counted like those of a file.
 
@@ -45,6 +46,9 @@ def recording_of_batches(
         What a header would say; ``{"synthetic": "yes"}`` marks the events as simulated.
     triggers : callable, optional
         Reads the external triggers; none by default.
+    batches_from : callable, optional
+        Begins to read at an event, by its number from 0; without it a part of the recording is found by reading from
+        the first event.
 
     Examples
     --------
@@ -54,15 +58,18 @@ def recording_of_batches(
     (1, 1, {'out_of_range_dropped': 1})
     """
 
-    def blocks() -> Iterator[NDArray[np.int64]]:
-        for batch in batches():
-            if len(batch):
-                yield pack_columns((batch.t, batch.x, batch.y, batch.p), in_seconds=False)
+    def begin_at(position: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        parts = batches() if batches_from is None else batches_from(position)
+        place = 0 if batches_from is None else position
+        for batch in parts:
+            if len(batch) and place >= position:
+                yield place, pack_columns((batch.t, batch.x, batch.y, batch.p), in_seconds=False)
+            place += len(batch)
 
     size = check_sensor_size(sensor_size)
     return Recording(
         ColumnPayload(
             Path(path), column_encoding(format), 0, size, policy, dict(fields or {}),
-            blocks=from_first_event(blocks), triggers=triggers,
+            blocks=begin_at, triggers=triggers,
         )
     )  # fmt: skip

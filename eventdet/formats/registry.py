@@ -58,8 +58,8 @@ class EventFormat(NamedTuple):
     recording: Callable[[Payload], Recording] = Recording
     """Class of the recording."""
 
-    seek: str = "decoded once"
-    """How a window in the middle is found."""
+    seek: str = "index"
+    """How a window in the middle is found; an index takes one pass and is then kept."""
 
     streams: bool = True
     """Whether bytes are decoded as they come, from a socket or a pipe."""

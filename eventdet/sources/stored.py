@@ -66,4 +66,5 @@ def open_file_or_store(
         policy=policy,
         fields={"synthetic": "yes"} if stored.synthetic else {},
         triggers=stored.triggers,
+        batches_from=lambda first: stored.chunks(first=first),
     )

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from eventdet.errors import InputError
 from eventdet.events import Events
 from eventdet.formats import ReadPolicy, open_recording, write_dat
 from eventdet.geometry import GEN1
-from eventdet.preprocessing import ConvertOptions, convert
+from eventdet.preprocessing import ConvertOptions, StoredRecording, convert
 from eventdet.sources.stored import open_file_or_store
 
 
@@ -45,6 +46,25 @@ def test_a_store_obeys_the_policy(tmp_path: Path) -> None:
     convert(tmp_path / "a_td.dat", tmp_path / "a.zarr", ConvertOptions(write_frames=False))
     stored = open_file_or_store(tmp_path / "a.zarr", policy=ReadPolicy(duplicates="drop"))
     assert (stored.num_events, len(stored.slice(0, 10)), stored.report.duplicates_dropped) == (1, 1, 1)
+
+
+def test_a_part_of_a_store_is_read_from_a_place_near_it(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert(recording, tmp_path / "a.zarr", ConvertOptions(write_frames=False))
+    begun = []
+
+    def chunks(stored: StoredRecording, *, first: int = 0) -> Iterator[Events]:
+        begun.append(first)
+        return read(stored, 500, first=first)
+
+    read = StoredRecording.chunks
+    monkeypatch.setattr(StoredRecording, "chunks", chunks)
+    late = open_file_or_store(tmp_path / "a.zarr").slice(250_000, 280_000)
+    expected = open_recording(recording).slice(250_000, 280_000)
+    np.testing.assert_array_equal(late.to_structured(), expected.to_structured())
+    # The pass for the index, then a batch that ends at a stamp before the part: 5000 events fill 300 ms evenly.
+    assert begun == [0, 4000]
 
 
 def test_a_store_without_events_or_a_plain_folder_raises(recording: Path, tmp_path: Path) -> None:
