@@ -1,13 +1,17 @@
 """What ``convert`` and ``cut`` share: options of a written event file, and what is printed about it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._progress import progress_bar
+
 if TYPE_CHECKING:
     from eventdet.formats import TranscodeSummary
 
-__all__ = ["Encoding", "FromZero", "print_transcoded"]
+__all__ = ["Encoding", "FromZero", "counted_events", "print_transcoded"]
 
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help="Words of a .raw file: evt2, evt21 or evt3.", show_default="evt3")
@@ -15,6 +19,13 @@ Encoding = Annotated[
 FromZero = Annotated[
     bool, typer.Option("--from-zero", help="Event files: subtract the stamp of the first event written.")
 ]
+
+
+@contextmanager
+def counted_events(label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show how many events have been written; how many there are is not known before the end."""
+    with progress_bar(label, None, unit="million events", quiet=quiet) as advance:
+        yield lambda num_events: advance(num_events / 1e6)
 
 
 def print_transcoded(summary: "TranscodeSummary", *, quiet: bool, json: bool) -> None:

@@ -21,7 +21,7 @@ from ._options import (
     parse_representation,
     parse_sensor_size,
 )
-from ._transcode import Encoding, FromZero, print_transcoded
+from ._transcode import Encoding, FromZero, counted_events, print_transcoded
 
 if TYPE_CHECKING:
     from eventdet.formats import ReadPolicy
@@ -207,5 +207,7 @@ def _to_event_file(
     recording = with_filters(
         open_file_or_store(source, sensor_size=parse_sensor_size(sensor_size), policy=policy), filters
     )
-    print_transcoded(transcode(recording, output, encoding=encoding, from_zero=from_zero), quiet=quiet, json=json)
+    with counted_events("convert", quiet=quiet) as count:
+        summary = transcode(recording, output, encoding=encoding, from_zero=from_zero, on_progress=count)
+    print_transcoded(summary, quiet=quiet, json=json)
     return 0

@@ -19,7 +19,7 @@ from ._options import (
     parse_policy,
     parse_sensor_size,
 )
-from ._transcode import Encoding, FromZero, print_transcoded
+from ._transcode import Encoding, FromZero, counted_events, print_transcoded
 
 __all__ = ["command"]
 
@@ -55,13 +55,15 @@ def command(
     # The first stamp of a stream format costs a pass through it.
     first = 0 if limits == [None, None] else recording.t_first_us
     start_us, stop_us = (None if limit is None else first + limit for limit in limits)
-    summary = transcode(
-        recording,
-        output,
-        encoding=encoding,
-        start_us=start_us,
-        stop_us=stop_us,
-        region=region,
-        from_zero=from_zero,
-    )
+    with counted_events("cut", quiet=quiet) as count:
+        summary = transcode(
+            recording,
+            output,
+            encoding=encoding,
+            start_us=start_us,
+            stop_us=stop_us,
+            region=region,
+            from_zero=from_zero,
+            on_progress=count,
+        )
     print_transcoded(summary, quiet=quiet, json=json)

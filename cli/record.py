@@ -18,7 +18,7 @@ from ._options import (
     parse_sensor_size,
 )
 from ._signals import EXIT_INTERRUPTED, stopped_by_signals
-from ._transcode import Encoding, FromZero, print_transcoded
+from ._transcode import Encoding, FromZero, counted_events, print_transcoded
 
 __all__ = ["command"]
 
@@ -63,7 +63,10 @@ def command(
         raise OptionError(f"source must be a live one, got {source!r}", hint="use eventdet convert or eventdet cut")
     with live, stopped_by_signals(live.stop) as interrupted:
         live.add_filters([parse_filter(text) for text in filters or ()])
-        summary = write_events(live, live.chunks(duration_us), output, encoding=encoding, from_zero=from_zero)
+        with counted_events("record", quiet=quiet) as count:
+            summary = write_events(
+                live, live.chunks(duration_us), output, encoding=encoding, from_zero=from_zero, on_progress=count
+            )
     print_transcoded(summary, quiet=quiet, json=json)
     if not quiet:
         typer.echo(format_link(live), err=True)

@@ -33,8 +33,10 @@ _MOST_PADDING = 3
 _ROS1_EVENTS = np.dtype([("x", "<u2"), ("y", "<u2"), ("sec", "<u4"), ("nsec", "<u4"), ("p", "u1")])
 
 _CDR_STRIDE = 16
-_CDR_LAST_GAP = 3
-"""Bytes an event of ROS 2 takes, all but the last, which no gap follows."""
+"""Bytes from one event of ROS 2 to the next."""
+
+_CDR_GAP = 3
+"""Bytes of them that alignment leaves unused, and that a message does not end with."""
 
 
 class BrokenMessageError(ValueError):
@@ -138,7 +140,7 @@ def _events(fields: _Fields) -> NDArray[np.int64]:
     """Return the numbers of an array of events; nanoseconds become microseconds, rounded down."""
     count = fields.number("<I")
     if fields.is_cdr:
-        content = fields.last(max(0, count * _CDR_STRIDE - _CDR_LAST_GAP))
+        content = fields.last(max(0, count * _CDR_STRIDE - _CDR_GAP))
         x, y, seconds, nanoseconds, p = _cdr_columns(content)
     else:
         events = np.frombuffer(fields.last(count * _ROS1_EVENTS.itemsize), _ROS1_EVENTS)

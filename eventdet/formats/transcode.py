@@ -166,6 +166,7 @@ def transcode(
     stop_us: int | None = None,
     region: Region | None = None,
     from_zero: bool = False,
+    on_progress: Callable[[int], None] = lambda _num_events: None,
 ) -> TranscodeSummary:
     """Write a recording, or a part of it, as another event file; one batch is in memory at a time.
 
@@ -183,6 +184,8 @@ def transcode(
         Keep the events inside alone. Coordinates and sensor size stay, so that labels keep fitting.
     from_zero : bool
         Subtract the stamp of the first event written; the clock of the recording is kept otherwise.
+    on_progress : callable, optional
+        Called with the number of events written so far.
 
     Returns
     -------
@@ -198,10 +201,14 @@ def transcode(
         When a file cannot be read or written.
     """
     output_format(output, encoding=encoding)
-    if Path(output).exists() and Path(output).samefile(recording.path):
+    output = Path(output)
+    # Events of a topic in a bag, or from memory, have no file of their own.
+    if output.exists() and recording.path.exists() and output.samefile(recording.path):
         raise OptionError(f"{output}: is the recording itself", hint="give another name")
     batches = recording.span(start_us, stop_us)
-    return write_events(recording, batches, output, encoding=encoding, region=region, from_zero=from_zero)
+    return write_events(
+        recording, batches, output, encoding=encoding, region=region, from_zero=from_zero, on_progress=on_progress
+    )
 
 
 def write_events(
@@ -212,6 +219,7 @@ def write_events(
     encoding: str | None = None,
     region: Region | None = None,
     from_zero: bool = False,
+    on_progress: Callable[[int], None] = lambda _num_events: None,
 ) -> TranscodeSummary:
     """Write events as they come as an event file; parameters and errors as `transcode`.
 
@@ -228,7 +236,7 @@ def write_events(
     name = output_format(output, encoding=encoding)
     size = origin.sensor_size
     mark = {"synthetic": True} if origin.synthetic and FORMATS[name].marks_synthetic else {}
-    tally = _Tally(region, from_zero)
+    tally = _Tally(region, from_zero, on_progress)
     _writers()[name](output, tally.of(batches), size, **mark)
     return TranscodeSummary(
         output=str(output),
@@ -251,6 +259,7 @@ class _Tally:
 
     region: Region | None
     from_zero: bool
+    on_progress: Callable[[int], None]
     num_events: int = 0
     offset_us: int | None = None
 
@@ -264,3 +273,4 @@ class _Tally:
                 self.offset_us = int(batch.t[0]) if self.from_zero else 0
             self.num_events += len(batch)
             yield Events(batch.t - self.offset_us, batch.x, batch.y, batch.p) if self.offset_us else batch
+            self.on_progress(self.num_events)

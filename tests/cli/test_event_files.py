@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from eventdet import GEN1, Events, open_recording
+from eventdet import GEN1, Events
 from eventdet.cli.main import run
-from eventdet.formats import FORMATS, write_dat
+from eventdet.formats import FORMATS, open_recording, write_dat
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eventdet.errors import FormatError, GeometryError, InputError, MissingExtraError
 from eventdet.events import Events
-from eventdet.formats import detect_format, open_recording
+from eventdet.formats import detect_format, open_recording, transcode
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.sources import open_source
 
@@ -150,6 +150,13 @@ def test_topic_is_named_behind_the_path_when_there_are_several(tmp_path: Path) -
         open_recording(f"{path}:/chatter")
     with pytest.raises(InputError, match=r"b\.bag: no such file"):
         open_recording(f"{tmp_path / 'b.bag'}:/left/events")
+
+
+def test_topic_of_a_bag_is_written_over_an_earlier_file(tmp_path: Path) -> None:
+    write_bag(tmp_path / "a.bag", [array([_A])])
+    (tmp_path / "a.es").write_bytes(b"earlier")
+    topic = open_recording(f"{tmp_path / 'a.bag'}:/dvs/events")
+    assert transcode(topic, tmp_path / "a.es", from_zero=True).num_events == 1
 
 
 def test_topic_of_a_folder_is_named_in_the_same_way(tmp_path: Path) -> None:

@@ -86,6 +86,15 @@ def test_output_format_goes_by_ending_and_encoding() -> None:
         output_format("a.dat", encoding="evt2")
 
 
+def test_progress_is_the_number_of_events_written_so_far(tmp_path: Path, dat: Path) -> None:
+    counts: list[int] = []
+    summary = transcode(
+        open_recording(dat), tmp_path / "a.es", region=Region(0, 0, 150, 240), on_progress=counts.append
+    )
+    assert counts == sorted(counts)
+    assert counts[-1] == summary.num_events < open_recording(dat).num_events
+
+
 def test_a_recording_is_not_written_over(dat: Path) -> None:
     before = dat.read_bytes()
     with pytest.raises(OptionError, match="is the recording itself"):
