@@ -1,0 +1,59 @@
+"""Which window belongs to a label: never one that holds an event after it."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdet.events import Events
+from eventdet.preprocessing._alignment import WindowRow, newest_windows, windows_ending_at
+
+
+def _events(t: list[int]) -> Events:
+    zeros = np.zeros(len(t), np.uint16)
+    return Events(np.array(t, np.int64), zeros, zeros, zeros.astype(np.uint8))
+
+
+@given(
+    st.lists(st.integers(0, 300), min_size=1, max_size=60).map(sorted),
+    st.lists(st.integers(0, 60), max_size=3).map(sorted),
+    st.lists(st.integers(-50, 400), unique=True, max_size=12).map(sorted),
+    st.integers(1, 120),
+)
+def test_windows_ending_at_stamps_hold_the_events_before_them(
+    t: list[int], cuts: list[int], ends: list[int], length_us: int
+) -> None:
+    edges = [0, *cuts, len(t)]
+    batches = [_events(t[low:high]) for low, high in pairwise(edges) if t[low:high]]
+    taken: list[Events] = []
+
+    def counted() -> Iterator[Events]:
+        for batch in batches:
+            taken.append(batch)
+            yield batch
+
+    windows = list(windows_ending_at(counted(), ends, length_us=length_us))
+    assert [(window.seq, window.t0_us, window.t1_us) for window in windows] == [
+        (number, end - length_us, end) for number, end in enumerate(ends)
+    ]
+    for window in windows:
+        assert window.events.t.tolist() == [stamp for stamp in t if window.t0_us <= stamp < window.t1_us]
+    assert sum(map(len, taken)) == len(t)
+
+
+@given(
+    st.lists(st.integers(-100, 1000), max_size=20),
+    st.integers(-20, 50),
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(0, 12),
+)
+def test_newest_window_is_the_last_that_has_ended(
+    stamps: list[int], start_us: int, window_us: int, stride_us: int, num_windows: int
+) -> None:
+    row = WindowRow(start_us, window_us, stride_us, num_windows)
+    ends = [start_us + k * stride_us + window_us for k in range(num_windows)]
+    expected = [sum(end <= stamp for end in ends) - 1 for stamp in stamps]
+    assert newest_windows(np.array(stamps, np.int64), row).tolist() == expected

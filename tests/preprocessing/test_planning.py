@@ -1,0 +1,81 @@
+"""Planning: every way to name recordings, each recording with a place of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from eventdet.errors import InputError, OptionError
+from eventdet.preprocessing.planning import Shard, plan_conversion
+
+
+@pytest.fixture
+def gen1(tmp_path: Path) -> Path:
+    for name in ("train/a_td.dat", "train/a_bbox.npy", "train/b_td.raw", "val/a_td.dat", "val/.hidden.dat", "x.txt"):
+        (tmp_path / "gen1" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "gen1" / name).touch()
+    return tmp_path / "gen1"
+
+
+def _names(*sources: str | Path, output: Path = Path("out.zarr")) -> list[str]:
+    return [job.name for job in plan_conversion(sources, output)]
+
+
+def test_folder_keeps_the_folders_below_it_and_pairs_labels(gen1: Path) -> None:
+    jobs = plan_conversion([gen1], Path("out.zarr"))
+    assert [job.name for job in jobs] == ["train/a_td.zarr", "train/b_td.zarr", "val/a_td.zarr"]
+    assert [job.labels for job in jobs] == [gen1 / "train/a_bbox.npy", None, None]
+
+
+def test_several_sources_keep_the_folders_below_their_common_one(gen1: Path) -> None:
+    assert _names(gen1 / "train", gen1 / "val") == ["train/a_td.zarr", "train/b_td.zarr", "val/a_td.zarr"]
+    assert _names(gen1 / "train/a_td.dat", gen1 / "val/a_td.dat") == ["train/a_td.zarr", "val/a_td.zarr"]
+    assert _names(gen1 / "train/a_td.dat", gen1 / "train/b_td.raw") == ["a_td.zarr", "b_td.zarr"]
+    assert _names(gen1 / "val/a_td.dat") == ["a_td.zarr"]
+
+
+def test_recording_named_twice_is_one(gen1: Path) -> None:
+    assert _names(gen1 / "val", gen1 / "val/a_td.dat") == ["a_td.zarr"]
+
+
+def test_pattern_keeps_the_folders_after_its_first_wildcard(gen1: Path) -> None:
+    assert _names(f"{gen1}/*/a_td.dat") == ["train/a_td.zarr", "val/a_td.zarr"]
+    assert _names(f"{gen1}/tr*/*") == ["train/a_td.zarr", "train/b_td.zarr"]
+    assert _names(f"{gen1}/**/*.raw") == ["train/b_td.zarr"]
+
+
+def test_list_holds_a_source_a_line(gen1: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"# mine\n\n{gen1}/val\n  {gen1}/train/b_td.raw\n")
+    assert _names(f"@{tmp_path}/list.txt") == ["train/b_td.zarr", "val/a_td.zarr"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("absent.dat", "no such file or folder"),
+        ("absent/*.dat", "matches no recording"),
+        ("@absent.txt", "cannot be read as a list of files"),
+    ],
+)
+def test_source_that_is_not_there_raises(source: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        _names(source)
+
+
+def test_list_without_a_line_raises(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("# nothing\n")
+    with pytest.raises(InputError, match="no source to convert"):
+        _names(f"@{tmp_path}/list.txt")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_shards_together_are_all_recordings_each_once(gen1: Path, count: int) -> None:
+    jobs = plan_conversion([gen1], Path("out.zarr"))
+    parts = [Shard(number, count).of(list(reversed(jobs))) for number in range(1, count + 1)]
+    assert sorted(job.name for part in parts for job in part) == [job.name for job in jobs]
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "-1/2", "1/0"])
+def test_shard_that_is_none_raises(text: str) -> None:
+    with pytest.raises(OptionError, match="shard must be number/count"):
+        Shard.parse(text)
