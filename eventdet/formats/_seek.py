@@ -20,7 +20,16 @@ from ._state import CLOCK, NUM_SLOTS
 if TYPE_CHECKING:
     from ._payload import Payload
 
-__all__ = ["MOST_CHECKPOINTS", "ROW_INTEGERS", "Checkpoint", "Extent", "SeekIndex", "build_index", "extent_of"]
+__all__ = [
+    "MOST_CHECKPOINTS",
+    "NOTHING",
+    "ROW_INTEGERS",
+    "Checkpoint",
+    "Extent",
+    "SeekIndex",
+    "build_index",
+    "extent_of",
+]
 
 MOST_CHECKPOINTS = 1 << 16
 """When a file has more, every second one is forgotten: an index takes 12 MB at most."""
@@ -47,6 +56,9 @@ class Extent(NamedTuple):
     num_events: int
     t_first_us: int
     t_last_us: int
+
+
+NOTHING = Extent(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ that a decoder could not have.
 
 import hashlib
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +18,7 @@ from eventdet.errors import OutputError
 
 from ._atomic import atomic_writer
 from ._payload import Payload
-from ._seek import MOST_CHECKPOINTS, ROW_INTEGERS, Extent, SeekIndex, build_index
+from ._seek import MOST_CHECKPOINTS, ROW_INTEGERS, Extent, SeekIndex
 from ._state import CLOCK, LIMITS
 
 __all__ = ["cached_index"]
@@ -34,8 +35,8 @@ _NUM_BLOCKS = 16
 """Blocks of a file that its fingerprint looks at, evenly spaced from its first to its last byte: 1 MB in sum."""
 
 
-def cached_index(payload: Payload) -> SeekIndex:
-    """Return the index of a file from the cache, else build it and try to keep it there.
+def cached_index(payload: Payload, *, build: Callable[[Payload], SeekIndex]) -> SeekIndex:
+    """Return the index of a file from the cache, else `build` it and try to keep it there.
 
     The cache is the folder ``index`` in ``$EVENTDET_CACHE``, else in ``eventdet`` of ``$XDG_CACHE_HOME`` or of
     ``~/.cache``. An index belongs to a file of one path, size, time of change and fingerprint (its head, its tail and
@@ -49,10 +50,10 @@ def cached_index(payload: Payload) -> SeekIndex:
     cache = _cache_path(payload)
     identity = _identity(payload) if cache is not None else None
     if cache is None or identity is None:
-        return build_index(payload)
+        return build(payload)
     index = _load(cache, identity, payload.data_offset)
     if index is None:
-        index = build_index(payload)
+        index = build(payload)
         # A file that somebody is still writing to has another identity by now.
         if _identity(payload) == identity:
             _save(cache, identity, index)

@@ -33,7 +33,7 @@ from ._batches import checked_batches
 from ._flatbuffers import BrokenBufferError, Table, sized_prefix
 from ._frames import BrokenFrameError, lz4_compress, unpack_lz4, unpack_zstd
 from ._payload import Payload
-from ._seek import ROW_INTEGERS, Extent, SeekIndex
+from ._seek import NOTHING, ROW_INTEGERS, Extent, SeekIndex
 from ._state import CLOCK
 from ._text_header import read_head
 from .decoder import Decoder, Encoding, Kernel
@@ -278,7 +278,7 @@ def _index_of(entries: list[PacketEntry]) -> SeekIndex | None:
     rows[:, 0] = [entry.position - _PACKET.size for entry in entries]
     rows[1:, 1 + CLOCK] = stamps[1:-1:2]
     num_events = sum(entry.num_events for entry in entries)
-    return SeekIndex(rows, Extent(num_events, int(stamps[0]), int(stamps[-1])) if entries else Extent(0, 0, 0))
+    return SeekIndex(rows, Extent(num_events, int(stamps[0]), int(stamps[-1])) if entries else NOTHING)
 
 
 def _event_stream(path: Path, info: str) -> tuple[int, SensorSize | None, bool]:

@@ -14,7 +14,7 @@ from eventdet.report import ReadReport
 from eventdet.triggers import Triggers
 
 from ._payload import Payload
-from ._seek import Checkpoint, Extent, SeekIndex, extent_of
+from ._seek import NOTHING, ROW_INTEGERS, Checkpoint, Extent, SeekIndex, build_index, extent_of
 from ._seek_cache import cached_index
 from ._state import NUM_SLOTS
 from ._windows import Window, WindowGrid, check_grid, cut_windows
@@ -241,7 +241,7 @@ class Recording:
 
     @cached_property
     def _index(self) -> SeekIndex:
-        return self._payload.claimed_index() or cached_index(self._payload)
+        return self._payload.claimed_index() or cached_index(self._payload, build=build_index)
 
     @cached_property
     def _extent(self) -> Extent:
@@ -253,25 +253,20 @@ class Recording:
 class DatRecording(Recording):
     """A DAT file: records of fixed size in time order, so that any window is found by bisection.
 
-    The bisection needs a file without disorder. That is checked once, by a scan at the speed of memory, when the
-    first slice or window start is asked for (`is_clean`); a file that is not clean is decoded and repaired in memory.
+    The bisection needs a file without disorder. That is checked by a scan at the speed of memory, when the first slice
+    or window start is asked for, and kept like an index (`is_clean`); a file that is not clean is indexed.
     """
 
-    @cached_property
+    @property
     def is_clean(self) -> bool:
-        """Whether no record steps back in time, wraps, or lies outside the sensor; True unseen under ``trust``."""
-        from ._dat_kernels import scan_dat
+        """Whether no record steps back in time, wraps, or lies outside the sensor; True unseen under ``trust``.
 
-        if self._payload.rules.faults == "trust":
-            return True
-        height, width = self.sensor_size
-        last = 0
-        for _, piece in self._payload.pieces(self._payload.data_offset, ReadReport(), num_bytes=_SCAN_BYTES):
-            records = piece.view(np.int64)
-            if int(records[0]) & _STAMP_BITS < last or not scan_dat(records, width, height):
-                return False
-            last = int(records[-1]) & _STAMP_BITS
-        return True
+        Raises
+        ------
+        FormatError
+            When the policy is strict and the file is not clean.
+        """
+        return self._payload.rules.faults == "trust" or not len(self._index.rows)
 
     def words(self, t0_us: int, t1_us: int) -> NDArray[np.uint32]:
         """Return the raw records with ``t0_us <= t < t1_us``, for kernels that read them in place.
@@ -305,11 +300,15 @@ class DatRecording(Recording):
 
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         if start_us is None or not self.is_clean:
-            return self.chunks()
+            return super()._events_from(start_us)
         place = self._payload.data_offset + 8 * self._places(start_us)[0]
         return self._payload.iter_events(
             self.report, num_events=_CHUNK_EVENTS, begin=Checkpoint(place, np.zeros(NUM_SLOTS, np.int64))
         )
+
+    @cached_property
+    def _index(self) -> SeekIndex:
+        return cached_index(self._payload, build=_index_unless_clean)
 
     @property
     def _holds_its_events(self) -> bool:
@@ -331,7 +330,32 @@ class DatRecording(Recording):
 
     @cached_property
     def _extent(self) -> Extent:
-        records = self._records
-        if not len(records) or not self._holds_its_events:
-            return super()._extent
-        return Extent(len(records), *(int(record) & _STAMP_BITS for record in records[[0, -1]]))
+        return _dat_extent(self._records) if self._holds_its_events else super()._extent
+
+
+def _index_unless_clean(payload: Payload) -> SeekIndex:
+    """Return the index of a DAT file, without checkpoints when bisection can search it."""
+    if not _is_clean_dat(payload):
+        return build_index(payload)
+    extent = build_index(payload).extent if payload.rules.duplicates == "drop" else _dat_extent(payload.records)
+    return SeekIndex(np.empty((0, ROW_INTEGERS), np.int64), extent)
+
+
+def _is_clean_dat(payload: Payload) -> bool:
+    from ._dat_kernels import scan_dat
+
+    height, width = payload.sensor_size
+    last = 0
+    for _, piece in payload.pieces(payload.data_offset, ReadReport(), num_bytes=_SCAN_BYTES):
+        records = piece.view(np.int64)
+        if int(records[0]) & _STAMP_BITS < last or not scan_dat(records, width, height):
+            return False
+        last = int(records[-1]) & _STAMP_BITS
+    return True
+
+
+def _dat_extent(records: NDArray[np.integer]) -> Extent:
+    """Return the extent of records that are events one for one."""
+    return (
+        Extent(len(records), *(int(record) & _STAMP_BITS for record in records[[0, -1]])) if len(records) else NOTHING
+    )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from eventdet.errors import FormatError
 from eventdet.events import Events
 from eventdet.formats import (
+    DatRecording,
     ReadPolicy,
     Recording,
     open_recording,
@@ -244,7 +245,7 @@ def passes_through(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
         passes.append(payload)
         return build_index(payload)
 
-    monkeypatch.setattr("eventdet.formats._seek_cache.build_index", build)
+    monkeypatch.setattr("eventdet.formats.recording.build_index", build)
     assert rows(opened(path).slice(int(EVENTS.t[-1]), 1 << 40)) == rows(EVENTS)[-1:]
     return len(passes)
 
@@ -265,7 +266,7 @@ def test_an_index_is_built_once_and_found_again(
     assert passes_through(recording_file, monkeypatch) == 1
     assert passes_through(recording_file, monkeypatch) == 0
     assert len(list(cache.iterdir())) == 1
-    fresh, kept = build_index(payload_of(recording_file)), cached_index(payload_of(recording_file))
+    fresh, kept = build_index(payload_of(recording_file)), cached_index(payload_of(recording_file), build=build_index)
     np.testing.assert_array_equal(kept.rows, fresh.rows)
     assert kept.extent == fresh.extent == Extent(400, int(EVENTS.t[0]), int(EVENTS.t[-1]))
 
@@ -336,7 +337,7 @@ def test_any_index_that_is_taken_gives_events_of_the_sensor_or_an_error(
     (BINARY.get(name) or write_raw_columns)(folder / name, EVENTS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVENTDET_CACHE", str(folder))
-        cached_index(payload_of(folder / name))
+        cached_index(payload_of(folder / name), build=build_index)
         (file,) = (folder / "index").iterdir()
 
         def edit(numbers: NDArray[np.int64]) -> None:
@@ -384,7 +385,7 @@ def test_a_file_that_grows_while_it_is_indexed_is_not_kept(
             file.write(b"\x00\x00")
         return index
 
-    monkeypatch.setattr("eventdet.formats._seek_cache.build_index", build_and_grow)
+    monkeypatch.setattr("eventdet.formats.recording.build_index", build_and_grow)
     assert opened(recording_file).num_events == 400
     assert not cache.exists()
 
@@ -410,6 +411,28 @@ def test_the_cache_lies_where_the_environment_says(
     assert len(list((tmp_path / "home" / ".cache" / "eventdet" / "index").iterdir())) == 1
 
 
+def test_a_dat_file_is_scanned_for_disorder_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dat(tmp_path / "a.dat", EVENTS, SIZE)
+    first = opened(tmp_path / "a.dat")
+    assert isinstance(first, DatRecording)
+    assert first.is_clean
+    monkeypatch.delattr("eventdet.formats.recording._is_clean_dat")
+    assert rows(opened(tmp_path / "a.dat").slice(int(EVENTS.t[-3]), LAST_US + 1)) == rows(EVENTS)[-3:]
+    # A record that steps back at the end: a file of another size, which is scanned again and then indexed.
+    with (tmp_path / "a.dat").open("ab") as file:
+        file.write(bytes(8))
+    monkeypatch.undo()
+    monkeypatch.setenv("EVENTDET_CACHE", str(cache.parent))
+    dirty = opened(tmp_path / "a.dat")
+    assert isinstance(dirty, DatRecording)
+    assert not dirty.is_clean
+    monkeypatch.delattr("eventdet.formats.recording._is_clean_dat")
+    monkeypatch.delattr("eventdet.formats.recording.Recording.chunks")
+    late = opened(tmp_path / "a.dat")
+    assert rows(late.slice(int(EVENTS.t[-3]), LAST_US + 1)) == [*rows(EVENTS)[-3:], (int(EVENTS.t[-1]), 0, 0, 0)]
+    assert late.report.repairs == {"backward_clamped": 1}
+
+
 def test_a_file_with_a_fault_has_no_index_under_strict(cache: Path, recording_file: Path) -> None:
     with recording_file.open("ab") as file:
         file.write(b"\x00\x10")
@@ -433,7 +456,7 @@ def test_reports_of_parts_are_the_same_with_and_without_a_kept_index(cache: Path
 
 def test_aedat4_trusts_its_table_when_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_aedat4(tmp_path / "a.aedat4", EVENTS, SIZE)
-    monkeypatch.delattr("eventdet.formats._seek_cache.build_index")
+    monkeypatch.delattr("eventdet.formats.recording.build_index")
     recording = opened(tmp_path / "a.aedat4", "trust")
     assert (recording.num_events, recording.duration_us) == (400, EVENTS.t[-1] - EVENTS.t[0])
     assert rows(recording.slice(int(EVENTS.t[200]), int(EVENTS.t[300]))) == rows(EVENTS)[200:300]
