@@ -16,6 +16,7 @@ __all__ = [
     "count_in_bins",
     "mark_newest_polarity",
     "mark_newest_stamp",
+    "set_digit",
     "share_in_cube",
     "sum_signs_in_bins",
 ]
@@ -28,6 +29,15 @@ def mark_newest_polarity(
     """Write `on` or `off` into `out` (H, W); the last event of a pixel stays."""
     for i in range(len(x)):
         out[y[i], x[i]] = on if p[i] else off
+
+
+@njit(cache=True, nogil=True)
+def set_digit(
+    x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8], digit: np.uint8, out: NDArray[np.uint8]
+) -> None:
+    """Set `digit`, a power of two, in `out` (2, H, W)."""
+    for i in range(len(x)):
+        out[1 if p[i] else 0, y[i], x[i]] |= digit
 
 
 @njit(cache=True, nogil=True)

@@ -11,7 +11,7 @@ from eventdet.events import Events
 from eventdet.geometry import PixelMap
 from eventdet.preprocessing._layout import unpack_words
 
-__all__ = ["check_words", "cut_bins", "place_events"]
+__all__ = ["as_records", "cut_bins", "place_events"]
 
 
 def place_events(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pixel_map: PixelMap) -> Events:
@@ -61,14 +61,20 @@ def cut_bins(events: Events, t0_us: int, t1_us: int, bins: int) -> Iterator[tupl
         begin = end
 
 
-def check_words(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return DAT records as they are.
+def as_records(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Return DAT records as one number each, shape (n,): the stamp below, the packed word above.
+
+    A mapped file is one piece of memory already, so nothing is copied.
 
     Raises
     ------
     OptionError
         When they are not uint32 of shape (n, 2).
     """
+    return np.ascontiguousarray(_check_words(words)).view(np.uint64).reshape(-1)
+
+
+def _check_words(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
     if words.dtype != np.uint32 or words.ndim != 2 or words.shape[1] != 2:
         raise OptionError(f"DAT records must be uint32 of shape (n, 2), got {words.dtype} {words.shape}")
     return words
@@ -77,7 +83,7 @@ def check_words(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
 def _between(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int) -> Events:
     if isinstance(events, Events):
         return events.between(t0_us, t1_us)
-    start, stop = np.searchsorted(check_words(events)[:, 0], (t0_us, t1_us))
+    start, stop = np.searchsorted(_check_words(events)[:, 0], (t0_us, t1_us))
     part = events[start:stop]
     return unpack_words(part[:, 0].astype(np.int64), part[:, 1])
 

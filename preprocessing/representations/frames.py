@@ -9,10 +9,10 @@ from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.geometry import PixelMap, SensorSize
 
-from ._place import check_words, cut_bins
+from ._place import as_records, cut_bins
 from .registry import Definition, Representation, Tensor, add_definition, representation
 
-__all__ = ["event_histogram", "ternary_frames"]
+__all__ = ["binary_frames", "binary_representation", "event_histogram", "ternary_frames"]
 
 _MOST_BITS = 8
 
@@ -67,33 +67,24 @@ def event_histogram(
 def _fill_histogram(
     events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pixel_map: PixelMap, out: Tensor
 ) -> int:
-    from ._histogram_kernels import histogram_from_columns, histogram_from_words
+    from ._histogram_kernels import histogram_from_columns, histogram_from_records
 
     place = (pixel_map.columns, pixel_map.rows, out)
     if isinstance(events, Events):
         return int(histogram_from_columns(events.t, events.x, events.y, events.p, t0_us, t1_us, *place))
-    # Stamp and word of a record as one number; a mapped file is one piece of memory already, so nothing is copied.
-    records = np.ascontiguousarray(check_words(events)).view(np.uint64).reshape(-1)
-    return int(histogram_from_words(records, t0_us, t1_us, *place))
+    return int(histogram_from_records(as_records(events), t0_us, t1_us, *place))
 
 
-def _fill_binary(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pixel_map: PixelMap, out: Tensor) -> int:
-    """Set the cells of the histogram that are not zero to one."""
-    landed = _fill_histogram(events, t0_us, t1_us, pixel_map, out)
-    np.minimum(out, 1, out=out)
-    return landed
+add_definition(
+    "histogram",
+    Definition(("bin", "polarity", "row", "column"), np.dtype(np.uint8), _fill_histogram, {}, None, None),
+)
 
 
-def _fill_binarep(
-    events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pixel_map: PixelMap, out: Tensor, *, bits: int = 8
-) -> int:
-    """Read `bits` binary frames of a bin as the digits of one number, the oldest as the highest digit."""
-    frames = np.empty((len(out), bits, *out.shape[1:]), np.uint8)
-    landed = _fill_binary(events, t0_us, t1_us, pixel_map, frames.reshape(-1, *out.shape[1:]))
-    out[:] = 0
-    for digit in range(bits):
-        out |= frames[:, digit] << np.uint8(bits - 1 - digit)
-    return landed
+@representation("binary", axes=("bin", "polarity", "row", "column"), dtype=np.uint8)
+def binary_frames(events: Events, t0_us: int, t1_us: int, size: SensorSize, out: Tensor) -> None:
+    """Set the pixels that had an event of a polarity in a bin to 1, the others to 0."""
+    _set_digits(events, t0_us, t1_us, out, bits=1)
 
 
 def _check_bits(*, bits: int) -> None:
@@ -101,12 +92,24 @@ def _check_bits(*, bits: int) -> None:
         raise OptionError(f"bits must be in 1..{_MOST_BITS}, got {bits}")
 
 
-_AXES = ("bin", "polarity", "row", "column")
-_UINT8 = np.dtype(np.uint8)
+@representation("binarep", axes=("bin", "polarity", "row", "column"), dtype=np.uint8, check=_check_bits)
+def binary_representation(
+    events: Events, t0_us: int, t1_us: int, size: SensorSize, out: Tensor, *, bits: int = _MOST_BITS
+) -> None:
+    """Read `bits` binary frames of a bin as the digits of one number, the oldest as the highest digit.
 
-add_definition("histogram", Definition(_AXES, _UINT8, _fill_histogram, {}, None, None))
-add_definition("binary", Definition(_AXES, _UINT8, _fill_binary, {}, None, None))
-add_definition("binarep", Definition(_AXES, _UINT8, _fill_binarep, {"bits": _MOST_BITS}, None, _check_bits))
+    Bina-Rep event frames (Barchid et al., ICIP 2022); divide by ``2**bits - 1`` for theirs, which end at 1. Frame k of
+    a bin covers its part k of `bits` equal ones.
+    """
+    _set_digits(events, t0_us, t1_us, out, bits=bits)
+
+
+def _set_digits(events: Events, t0_us: int, t1_us: int, out: Tensor, *, bits: int) -> None:
+    from ._frame_kernels import set_digit
+
+    out[:] = 0
+    for index, (_, part) in enumerate(cut_bins(events, t0_us, t1_us, len(out) * bits)):
+        set_digit(part.x, part.y, part.p, np.uint8(1 << (bits - 1 - index % bits)), out[index // bits])
 
 
 @representation("ternary", axes=("bin", "row", "column"), dtype=np.uint8)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from eventdet.events import Events
 from eventdet.geometry import PixelMap
 
-from ._place import check_words
+from ._place import as_records
 from .registry import Definition, Representation, Tensor, add_definition
 
 __all__ = ["voxel_grid"]
@@ -68,14 +68,13 @@ def voxel_grid(
 
 
 def _fill_voxels(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pixel_map: PixelMap, out: Tensor) -> int:
-    from ._voxel_kernels import voxels_from_columns, voxels_from_words
+    from ._voxel_kernels import voxels_from_columns, voxels_from_records
 
     channels = 1 if out.ndim == 3 else 2
     place = (pixel_map.columns, pixel_map.rows, out.reshape(len(out), channels, *out.shape[-2:]))
     if isinstance(events, Events):
         return int(voxels_from_columns(events.t, events.x, events.y, events.p, t0_us, t1_us, *place))
-    words = check_words(events)
-    return int(voxels_from_words(words[:, 0], words[:, 1], t0_us, t1_us, *place))
+    return int(voxels_from_records(as_records(events), t0_us, t1_us, *place))
 
 
 _FLOAT32 = np.dtype(np.float32)
