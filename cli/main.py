@@ -14,6 +14,7 @@ from . import (
     doctor,
     export,
     formats,
+    import_,
     info,
     labels,
     record,
@@ -46,6 +47,7 @@ for module in (
     cut,
     verify,
     export,
+    import_,
     formats,
     stream,
     serve,
@@ -55,7 +57,7 @@ for module in (
     doctor,
     benchmark,
 ):
-    app.command(name=module.__name__.rpartition(".")[2])(module.command)
+    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
 app.add_typer(labels.app, name="labels")
 app.add_typer(store.app, name="store")
 

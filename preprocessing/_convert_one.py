@@ -32,7 +32,10 @@ from .planning import ConversionJob
 from .store import is_store, open_stored_recording
 from .store_writer import EventColumns, RecordingWriter, recording_writer, remove_leftovers
 
-__all__ = ["ConversionTask", "OnEvents", "convert_recording"]
+__all__ = ["ConversionTask", "OnEvents", "convert_recording", "describe_file", "is_up_to_date"]
+
+_BATCH_EVENTS = 1 << 18
+"""Read at once: with what is made of them on the way, some 10 MB."""
 
 OnEvents = Callable[[int], None]
 """Takes how many events of the recording have been read so far."""
@@ -57,7 +60,7 @@ def convert_recording(task: ConversionTask, on_events: OnEvents | None = None) -
     try:
         wanted = {"params_hash": task.options.digest, "source": _describe_source(job)}
         remove_leftovers(target)
-        is_current = _is_up_to_date(target, wanted)
+        is_current = is_up_to_date(target, wanted)
         if not is_current:
             _write(task, wanted, on_events or (lambda _: None))
         attributes = open_stored_recording(target).attributes
@@ -69,19 +72,20 @@ def convert_recording(task: ConversionTask, on_events: OnEvents | None = None) -
 
 def _describe_source(job: ConversionJob) -> dict[str, Any]:
     """Return name, size and SHA-256 of the files that a recording is made from."""
-    described = _describe_file(job.source)
-    described["labels"] = None if job.labels is None else _describe_file(job.labels)
+    described = describe_file(job.source)
+    described["labels"] = None if job.labels is None else describe_file(job.labels)
     return described
 
 
-def _describe_file(path: Path) -> dict[str, Any]:
+def describe_file(path: Path) -> dict[str, Any]:
+    """Return name, size and SHA-256 of a file; raises InputError when it cannot be read."""
     try:
         return {"name": path.name, "size": path.stat().st_size, "sha256": digest_of_file(path)}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _is_up_to_date(target: Path, wanted: dict[str, Any]) -> bool:
+def is_up_to_date(target: Path, wanted: dict[str, Any]) -> bool:
     """Return whether the recording is there, made from the same bytes in the same way, with all its files."""
     if not is_store(target):
         return False
@@ -117,7 +121,7 @@ class _Source:
     def batches(self, on_triggers: Callable[[Triggers], None]) -> Iterator[Events]:
         """Yield the events of the part, in the order of time."""
         if self.start_us is None and self.stop_us is None:
-            return self.recording.chunks(on_triggers=on_triggers)
+            return self.recording.chunks(_BATCH_EVENTS, on_triggers=on_triggers)
         triggers = self.recording.triggers()
         on_triggers(triggers[self._is_inside(triggers.t)])
         return self.recording.span(self.start_us, self.stop_us)

@@ -64,7 +64,10 @@ class WindowTensors:
         )
 
     def _index(self, frames: StoredFrames, t0_us: int, t1_us: int) -> int:
-        index = (t0_us - frames.start_us) // frames.stride_us
+        if frames.starts_us is None:
+            index = (t0_us - frames.start_us) // frames.stride_us
+        else:
+            index = int(np.searchsorted(frames.starts_us, t0_us))
         if 0 <= index < len(frames) and frames.window(index) == (t0_us, t1_us):
             return index
         raise OptionError(
