@@ -1,27 +1,35 @@
 """``eventdet info``: what a recording holds, and what was repaired on reading it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import Duplicates, Json, Policy, Reader, RecordingPath, SensorSizeText, parse_policy, parse_sensor_size
+from ._options import Duplicates, Json, Policy, Reader, SensorSizeText, parse_policy, parse_sensor_size
+from ._store_info import store_table
 
 if TYPE_CHECKING:
     from eventdet.formats.inspect import RecordingInfo
 
 __all__ = ["command"]
 
+RecordingOrStore = Annotated[Path, typer.Argument(help="Event file, or store of eventdet convert.", show_default=False)]
+
 
 def command(
-    file: RecordingPath,
+    file: RecordingOrStore,
     sensor_size: SensorSizeText = None,
     policy: Policy = "repair",
     duplicates: Duplicates = "count",
     reader: Reader = "eventdet",
     json: Json = False,
 ) -> None:
-    """Show format, geometry, rates, repairs and labels of a recording."""
+    """Show format, geometry, rates, repairs and labels of a recording; or what a store holds."""
+    from eventdet.formats import is_rosbag_folder
+
+    if file.is_dir() and not is_rosbag_folder(file):
+        _show_store(file, json=json)
+        return
     from eventdet.formats.inspect import inspect_recording
 
     rules = parse_policy(policy, duplicates)
@@ -32,6 +40,18 @@ def command(
         typer.echo(dumps(info.to_dict(), indent=2))
     else:
         typer.echo(_table(info))
+
+
+def _show_store(path: Path, *, json: bool) -> None:
+    from eventdet.preprocessing.inspect import inspect_store
+
+    info = inspect_store(path)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(info.to_dict(), indent=2))
+    else:
+        typer.echo(store_table(info))
 
 
 def _table(info: "RecordingInfo") -> str:

@@ -1,13 +1,16 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import eventdet
 from eventdet.boxes import Boxes
 from eventdet.cli.main import run
 from eventdet.events import Events
 from eventdet.formats import write_boxes, write_dat
 from eventdet.geometry import GEN1
+from tests.preprocessing.stores import make_store
 
 
 def dat_of(path: Path, stamps: list[int]) -> Path:
@@ -50,3 +53,32 @@ def test_info_beside_a_broken_label_file_says_so_in_one_line(
     assert info_rows(path, capsys)["labels"] == f"not readable: {labels}: not a .npy file, at byte 0"
     write_boxes(labels, Boxes.from_xywh([[0, 0, 5, 5], [0, 0, -1, 5]]))
     assert info_rows(path, capsys)["labels"] == "car 1 in a_bbox.npy, 1 rows are no box"
+
+
+def test_info_of_a_store_sums_up_its_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = make_store(tmp_path)
+    rows = info_rows(store, capsys)
+    assert (rows["recordings"], rows["sensor"], rows["labels"]) == ("3", "8x6", "car 6")
+    assert rows["events"].startswith("900, ")
+    assert rows["tensors"].endswith("histogram (bins 2) of 2000 us every 2000 us")
+    assert (rows["repaired"], rows["left out"], rows["triggers"]) == ("nothing", "no label", "0")
+    assert rows["converted by"] == f"eventdet {eventdet.__version__}"
+    assert len(info_rows(store / "val/a_td.zarr", capsys)) == len(rows) - 1
+
+
+def test_info_of_a_store_as_json_has_sizes_and_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = make_store(tmp_path)
+    assert run(["info", str(store), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["total"]["num_events"] == 900
+    one = facts["recordings"][0]
+    on_disk = sum(path.stat().st_size for path in (store / "train/a_td.zarr/events").rglob("*") if path.is_file())
+    assert (one["event_bytes"], one["event_ratio"]) == (on_disk, 8 * 300 / on_disk)
+    assert one["frames"][0]["raw_bytes"] == one["frames"][0]["num_windows"] * 2 * 2 * 6 * 8
+    assert one["labels"] == {"0": 2}
+    assert one["source"]["name"] == "a_td.dat"
+
+
+def test_info_of_a_folder_without_recordings_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", str(tmp_path)]) == 3
+    assert "no stored recording" in capsys.readouterr().err

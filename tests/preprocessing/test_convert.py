@@ -228,7 +228,7 @@ def test_interrupted_conversion_resumes_to_the_same_bytes(tmp_path: Path, monkey
     convert(source, tmp_path / "whole.zarr", SMALL)
 
     def chunks_until_the_plug_is_pulled(
-        self: Recording, *, on_triggers: Callable[[Triggers], None]
+        self: Recording, _num_events: int, *, on_triggers: Callable[[Triggers], None]
     ) -> Iterator[Events]:
         for batch in original(self, 100, on_triggers=on_triggers):
             yield batch
@@ -250,7 +250,7 @@ def test_small_batches_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.M
     write_dat(tmp_path / "a_td.dat", _events(), SIZE)
     convert(tmp_path / "a_td.dat", tmp_path / "whole.zarr", SMALL)
     original = Recording.chunks
-    monkeypatch.setattr(Recording, "chunks", lambda self, on_triggers: original(self, 7, on_triggers=on_triggers))
+    monkeypatch.setattr(Recording, "chunks", lambda self, _, on_triggers: original(self, 7, on_triggers=on_triggers))
     convert(tmp_path / "a_td.dat", tmp_path / "pieces.zarr", SMALL)
     assert _content(tmp_path / "pieces.zarr") == _content(tmp_path / "whole.zarr")
 

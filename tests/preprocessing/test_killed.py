@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,19 @@ def _kill_after(seconds: float, source: Path, output: Path, *options: str) -> bo
     if was_running:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    while _is_alive(process.pid):
+        time.sleep(0.01)
     return was_running
+
+
+def _is_alive(group: int) -> bool:
+    """Return whether a process of the group still runs; the dead may wait for long to be taken note of."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, number = path.read_text().rpartition(") ")[2].split()[:3]
+            if int(number) == group and state not in "ZX":
+                return True
+    return False
 
 
 def _assert_resumes(source: Path, tmp_path: Path, moments: list[float], *options: str) -> None:
