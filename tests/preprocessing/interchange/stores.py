@@ -1,11 +1,13 @@
 """Small synthetic stores, and RVT's reader again: the indices its loader follows, in plain h5py and NumPy."""
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import h5py
 import hdf5plugin  # noqa: F401 - makes blosc known to HDF5
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
@@ -13,6 +15,8 @@ from eventdet.events import Events
 from eventdet.formats import write_boxes, write_dat
 from eventdet.geometry import SensorSize
 from eventdet.preprocessing import ConvertOptions, Representation, convert
+from eventdet.preprocessing.interchange.window_tensors import WindowTensors
+from eventdet.preprocessing.representations import Tensor
 
 SIZE = SensorSize(40, 50)
 HISTOGRAM = Representation("histogram", 3)
@@ -57,6 +61,19 @@ def make_store(folder: Path, options: ConvertOptions = OPTIONS, *, splits: Seque
         make_recording(folder / "raw" / split, f"drive{seed}", events=make_events(seed=seed))
     convert(folder / "raw", folder / "store.zarr", options)
     return folder / "store.zarr"
+
+
+def interrupt_at(patch: pytest.MonkeyPatch, number: int) -> None:
+    """Let the user stop the export at the tensor of that number, from 1."""
+    cut = WindowTensors.__call__
+    calls = count(1)
+
+    def stop(self: WindowTensors, t0_us: int, t1_us: int) -> Tensor:
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return cut(self, t0_us, t1_us)
+
+    patch.setattr(WindowTensors, "__call__", stop)
 
 
 class RvtSequence:

@@ -17,10 +17,9 @@ from eventdet.events import Events
 from eventdet.geometry import fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
 from eventdet.preprocessing.interchange import RvtOptions, export_rvt
-from eventdet.preprocessing.interchange.window_tensors import WindowTensors
 from tests.preprocessing.references import histogram_reference
 
-from .stores import HISTOGRAM, SIZE, RvtSequence, make_events, make_labels, make_recording, make_store
+from .stores import HISTOGRAM, SIZE, RvtSequence, interrupt_at, make_events, make_labels, make_recording, make_store
 
 OPTIONS = RvtOptions(representation=HISTOGRAM)
 FOLDER = "histogram_dt=50_nbins=3"
@@ -233,18 +232,8 @@ def test_an_export_that_is_stopped_leaves_nothing_half_and_is_resumed(
 ) -> None:
     store = make_store(tmp_path, splits=("train", "val"))
     export_rvt(store, tmp_path / "undisturbed", OPTIONS)
-    cut = WindowTensors.__call__
-    calls = 0
-
-    def stop_at_the_twentieth(self: WindowTensors, t0_us: int, t1_us: int) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == 20:
-            raise KeyboardInterrupt
-        return cut(self, t0_us, t1_us)
-
     with monkeypatch.context() as patch:
-        patch.setattr(WindowTensors, "__call__", stop_at_the_twentieth)
+        interrupt_at(patch, 20)
         with pytest.raises(KeyboardInterrupt):
             export_rvt(store, tmp_path / "rvt", OPTIONS)
     assert sorted(path.name for path in (tmp_path / "rvt").iterdir()) == ["train"]

@@ -16,10 +16,9 @@ from eventdet.errors import InputError, OptionError
 from eventdet.geometry import fit_pixels
 from eventdet.preprocessing import ConvertOptions, convert
 from eventdet.preprocessing.interchange import ShardOptions, export_shards
-from eventdet.preprocessing.interchange.window_tensors import WindowTensors
 from tests.preprocessing.references import histogram_reference
 
-from .stores import HISTOGRAM, SIZE, make_events, make_labels, make_recording, make_store
+from .stores import HISTOGRAM, SIZE, interrupt_at, make_events, make_labels, make_recording, make_store
 
 Arrays = dict[str, Any]
 
@@ -141,18 +140,8 @@ def test_an_export_that_is_stopped_goes_on_and_gives_the_same_bytes(
 ) -> None:
     store, options = make_store(tmp_path, splits=("train", "val")), _options(layout)
     export_shards(store, tmp_path / "undisturbed", options)
-    cut = WindowTensors.__call__
-    calls = 0
-
-    def stop_at_the_fourth(self: WindowTensors, t0_us: int, t1_us: int) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == 4:
-            raise KeyboardInterrupt
-        return cut(self, t0_us, t1_us)
-
     with monkeypatch.context() as patch:
-        patch.setattr(WindowTensors, "__call__", stop_at_the_fourth)
+        interrupt_at(patch, 4)
         with pytest.raises(KeyboardInterrupt):
             export_shards(store, tmp_path / "out", options)
     assert len(_files(tmp_path / "out")) == 2
