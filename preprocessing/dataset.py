@@ -20,7 +20,7 @@ from eventdet.boxes import Boxes
 from eventdet.errors import OptionError, check_option
 
 from .augment import Augmentation, ClipTransform
-from .dataset_batch import ClipBatch, join_rows, label_rows, sparse_frames
+from .dataset_batch import ClipBatch, SparseBuilder, SparseFrames, join_rows, label_rows
 from .dataset_sources import ClipRef, ClipSource
 from .representations import Tensor
 
@@ -123,14 +123,23 @@ class ClipDataset(Dataset[ClipBatch]):
         """
         refs = [clip if isinstance(clip, ClipRef) else self.clips[clip] for clip in clips]
         steps, *channels_and_size = self._clip_shape
-        shape = (steps, len(refs), *channels_and_size)
-        frames = torch.empty(shape, dtype=_torch_dtype(self.sources[0].representation.dtype))
+        shape, dtype = (steps, len(refs), *channels_and_size), self.sources[0].representation.dtype
         labelled = np.zeros(shape[:2], np.bool_)
         rows = []
-        for place, ref in enumerate(refs):
-            rows.append(self._fill(ref, place, frames.numpy()[:, place], labelled[:, place]))
+        frames: torch.Tensor | SparseFrames
+        if self.options.sparse:
+            builder, clip_frames = SparseBuilder(shape, dtype), np.empty((steps, *channels_and_size), dtype)
+            for place, ref in enumerate(refs):
+                rows.append(self._fill(ref, place, clip_frames, labelled[:, place]))
+                builder.add(clip_frames, place)
+            frames = builder.finish()
+        else:
+            filled = np.empty(shape, dtype)
+            for place, ref in enumerate(refs):
+                rows.append(self._fill(ref, place, filled[:, place], labelled[:, place]))
+            frames = torch.from_numpy(filled)
         return ClipBatch(
-            sparse_frames(frames) if self.options.sparse else frames,
+            frames,
             join_rows(rows),
             labelled,
             torch.tensor([ref.is_first for ref in refs]),
@@ -248,10 +257,6 @@ def clip_loader(
 def _as_it_is(batch: Any) -> Any:
     # The dataset has put it together, although torch takes it for a list of items.
     return batch
-
-
-def _torch_dtype(dtype: np.dtype[np.uint8 | np.float32]) -> torch.dtype:
-    return torch.from_numpy(np.empty(0, dtype)).dtype
 
 
 def _check_sources(sources: Sequence[ClipSource], options: ClipOptions, augmentation: Augmentation | None) -> None:

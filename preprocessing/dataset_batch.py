@@ -1,5 +1,6 @@
 """Batches of clips: frames as one tensor or as their non-zero cells, and the labels of every step."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from eventdet.errors import OptionError
 
-__all__ = ["ClipBatch", "SparseFrames", "join_rows", "label_rows", "sparse_frames"]
+__all__ = ["ClipBatch", "SparseBuilder", "SparseFrames", "join_rows", "label_rows"]
 
 _LARGEST_INDEX = (1 << 31) - 1
 
@@ -35,23 +36,49 @@ class SparseFrames(NamedTuple):
         return frames
 
 
-def sparse_frames(frames: Tensor) -> SparseFrames:
-    """Return the non-zero cells of a contiguous CPU tensor.
+class SparseBuilder:
+    """Collects the non-zero cells of a batch, clip by clip.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the batch, (T, B, C, H, W).
+    dtype : dtype
+        Of its cells.
 
     Raises
     ------
     OptionError
-        When it has 2**31 cells or more.
+        When the batch has 2**31 cells or more.
     """
-    from ._scatter_kernels import count_non_zero, take_non_zero
 
-    if frames.numel() > _LARGEST_INDEX:
-        raise OptionError(f"a sparse batch must have < 2**31 cells, got {tuple(frames.shape)}", hint="make it smaller")
-    cells = frames.view(-1).numpy()
-    count = count_non_zero(cells)
-    places, values = torch.empty(count, dtype=torch.int32), torch.empty(count, dtype=frames.dtype)
-    take_non_zero(cells, places.numpy(), values.numpy())
-    return SparseFrames(places, values, tuple(frames.shape))
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        if math.prod(shape) > _LARGEST_INDEX:
+            raise OptionError(f"a sparse batch must have < 2**31 cells, got shape {shape}", hint="make it smaller")
+        self._shape = shape
+        self._dtype = dtype
+        # Cells are copied as bits, whatever they mean: Numba knows no float16.
+        self._bits = np.dtype(f"u{dtype.itemsize}")
+        num_cells = shape[0] * math.prod(shape[2:])
+        self._places, self._values = np.empty(num_cells, np.int32), np.empty(num_cells, self._bits)
+        self._parts: list[tuple[NDArray[np.int32], NDArray[Any]]] = []
+
+    def add(self, clip: NDArray[Any], place: int) -> None:
+        """Take the cells of clip number `place`, C-ordered and of shape (T, C, H, W)."""
+        from ._scatter_kernels import take_non_zero
+
+        count = 0
+        for step, frame in enumerate(clip):
+            cells = frame.reshape(-1).view(self._bits)
+            words = cells.view(np.uint8)[: cells.nbytes // 8 * 8].view(np.uint64)
+            base = (step * self._shape[1] + place) * len(cells)
+            count += take_non_zero(cells, words, base, self._places[count:], self._values[count:])
+        self._parts.append((self._places[:count].copy(), self._values[:count].copy()))
+
+    def finish(self) -> SparseFrames:
+        """Return the batch."""
+        places, values = (np.concatenate(parts) for parts in zip(*self._parts, strict=True))
+        return SparseFrames(torch.from_numpy(places), torch.from_numpy(values.view(self._dtype)), self._shape)
 
 
 class ClipBatch(NamedTuple):
