@@ -93,7 +93,7 @@ def decode_evt3(
             # One test for all that can be wrong: each of these is negative then.
             if (lag | ((last_x - column) & -is_event) | (last_y - row)) < 0:
                 is_event = _repair(is_event, i, stamp, clock, column, row, (width, height), state)
-            written += is_event
+            written += int(is_event)
             i += 1
             continue
         if address >= 0:
