@@ -38,6 +38,7 @@ from eventdet.formats._seek import ROW_INTEGERS, Extent, SeekIndex, build_index
 from eventdet.formats._seek_cache import cached_index
 from eventdet.formats._state import BASE_X, CLOCK, LIMITS, NUM_HELD, NUM_SLOTS, POLARITY, TRIGGERS, Y
 from eventdet.formats.aer40 import open_aer40
+from eventdet.formats.text import _line_blocks
 from eventdet.geometry import SensorSize
 
 from .reference import random_events, rows
@@ -186,6 +187,21 @@ def test_parts_of_dirty_columns_are_those_of_a_full_read(
     path = tmp_path_factory.mktemp("columns") / name
     write_raw_columns(path, EVENTS)
     assert_parts_are_those_of_a_full_read(path, ReadPolicy(duplicates=duplicates), spans)
+
+
+@given(lines=st.lists(st.integers(0, 250).map(lambda size: b"7" * size), max_size=8))
+def test_blocks_of_text_are_the_same_from_wherever_reading_begins(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "a.csv"
+    path.write_bytes(b"\n".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        # Blocks of 100 bytes: longer lines are cut.
+        patch.setattr("eventdet.formats.text._LONGEST_LINE", 30)
+        blocks = list(_line_blocks(path, 0))
+        assert b"".join(blocks) == path.read_bytes()
+        for number in range(len(blocks)):
+            assert list(_line_blocks(path, sum(map(len, blocks[:number])))) == blocks[number:]
 
 
 @pytest.mark.parametrize("name", [*BINARY, *COLUMNS])
@@ -357,23 +373,23 @@ def test_any_index_that_is_taken_gives_events_of_the_sensor_or_an_error(
                 assert part.p.max(initial=0) <= 1
 
 
-def test_a_file_that_changes_and_keeps_its_size_is_indexed_anew(
-    cache: Path, recording_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = recording_file.stat()
-    assert passes_through(recording_file, monkeypatch) == 1
-    # The same number of words, other events; the time of change is put back, so that the content alone tells.
-    moved = Events(EVENTS.t, EVENTS.x ^ np.uint16(1), EVENTS.y, EVENTS.p)
-    write_evt3(recording_file, moved, SIZE)
-    os.utime(recording_file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert recording_file.stat().st_size == before.st_size
-    assert rows(opened(recording_file).slice(int(EVENTS.t[200]), 1 << 40)) == rows(moved)[200:]
-    # And the other way round: the content that the fingerprint sees is the same, the time is not.
-    os.utime(recording_file, ns=(0, 0))
-    assert len(list(cache.iterdir())) == 1
+def test_a_file_that_changes_and_keeps_its_size_is_indexed_anew(cache: Path, tmp_path: Path) -> None:
+    # Two words an event, whatever the stamps: only clocks and states of the checkpoints differ.
+    path = tmp_path / "a.raw"
+    write_evt2(path, Events(EVENTS.t // 2, EVENTS.x, EVENTS.y, EVENTS.p), SIZE)
+    before = path.stat()
+    assert opened(path).num_events == 400
+    write_evt2(path, EVENTS, SIZE)
+    # The time of change is put back, so that the content alone tells.
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert rows(opened(path).slice(int(EVENTS.t[200]), 1 << 40)) == rows(EVENTS)[200:]
+    # And the other way round: the same content, another time.
     content = next(cache.iterdir()).read_bytes()
-    assert opened(recording_file).num_events == 400
+    os.utime(path, ns=(0, 0))
+    assert opened(path).num_events == 400
     assert next(cache.iterdir()).read_bytes() != content
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_a_file_that_grows_while_it_is_indexed_is_not_kept(
