@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,11 @@ __all__ = ["ConversionJob", "Shard", "plan_conversion"]
 
 _SUFFIXES = {".aedat", ".aedat4", ".dat", ".es", ".raw"}
 """Endings that only event files have: a folder may hold labels, tables and weights too."""
+
+_HDF5_NAMES = re.compile(r"events\.h5|.*_td(\.dat)?\.h5")
+"""Names of DSEC and RVT; other HDF5 files, which may hold anything, are converted when they are named one by one."""
+
+_ENDINGS = f"{', '.join(sorted(_SUFFIXES))}, _td.h5, _td.dat.h5, or events.h5"
 
 _WILDCARDS = frozenset("*?[")
 
@@ -70,8 +76,9 @@ def plan_conversion(sources: Iterable[str | Path], output: Path) -> list[Convers
     ----------
     sources : iterable of str or Path
         Each an event file of any name; a folder: then every file below it that ends in one of ``.aedat``,
-        ``.aedat4``, ``.dat``, ``.es`` and ``.raw``, hidden ones left out; a pattern with ``*``, ``?`` or ``[``; or
-        ``@list.txt``, a text file with one of these a line, empty lines and those that begin with ``#`` left out.
+        ``.aedat4``, ``.dat``, ``.es``, ``.raw``, ``_td.h5`` and ``_td.dat.h5``, or is called ``events.h5``, hidden ones
+        left out; a pattern with ``*``, ``?`` or ``[``; or ``@list.txt``, a text file with one of these a line, empty
+        lines and those that begin with ``#`` left out.
     output : Path
         Where they go; not searched when it lies within a source.
 
@@ -119,10 +126,10 @@ def _files_of(source: str, output: Path) -> tuple[Path, list[Path]]:
     """Return the folder that places are relative to, and the event files."""
     path = Path(source)
     if path.is_dir():
-        found = [child for child in path.rglob("*") if child.suffix.lower() in _SUFFIXES and child.is_file()]
+        found = [child for child in path.rglob("*") if _is_event_file(child) and child.is_file()]
         visible = [child for child in found if not _is_hidden(child.relative_to(path)) and output not in child.parents]
         if not visible:
-            raise InputError(f"{source}: no recordings ({', '.join(sorted(_SUFFIXES))}) in this folder")
+            raise InputError(f"{source}: no recordings ({_ENDINGS}) in this folder")
         return path, visible
     if path.exists():
         return path.parent, [path]
@@ -130,11 +137,15 @@ def _files_of(source: str, output: Path) -> tuple[Path, list[Path]]:
         raise InputError(f"{source}: no such file or folder")
     # Path.glob takes no pattern that begins at the root.
     matches = [Path(match) for match in glob.glob(source, recursive=True) if Path(match).is_file()]  # noqa: PTH207
-    chosen = [match for match in matches if match.suffix.lower() in _SUFFIXES]
+    chosen = [match for match in matches if _is_event_file(match)]
     if not chosen:
-        raise InputError(f"{source}: matches no recording ({', '.join(sorted(_SUFFIXES))})")
+        raise InputError(f"{source}: matches no recording ({_ENDINGS})")
     wild = next(number for number, part in enumerate(path.parts) if _WILDCARDS.intersection(part))
     return Path(*path.parts[:wild]), chosen
+
+
+def _is_event_file(path: Path) -> bool:
+    return path.suffix.lower() in _SUFFIXES or _HDF5_NAMES.fullmatch(path.name) is not None
 
 
 def _place(path: Path, *, keep_suffix: bool = False) -> str:

@@ -154,7 +154,7 @@ def _places(store: Path, split: str) -> dict[str, Path]:
         *folders, name = path.relative_to(store).parts or (path.name,)
         if not (folders and folders[0] in SPLITS):
             folders.insert(0, split)
-        name = "_".join([*folders[1:], name.removesuffix(".zarr").removesuffix("_td")])
+        name = "_".join([*folders[1:], name.removesuffix(".zarr").removesuffix(".dat").removesuffix("_td")])
         place = f"{folders[0]}/{name}"
         if place in places:
             raise OptionError(f"{path} and {places[place]} would both be {place}", hint="export them one by one")

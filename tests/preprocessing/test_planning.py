@@ -26,6 +26,16 @@ def test_folder_keeps_the_folders_below_it_and_pairs_labels(gen1: Path) -> None:
     assert [job.labels for job in jobs] == [gen1 / "train/a_bbox.npy", None, None]
 
 
+def test_folder_takes_the_hdf5_files_of_rvt_and_dsec_alone(tmp_path: Path) -> None:
+    names = ("a_td.dat.h5", "a_bbox.npy", "b_td.h5", "left/events.h5", "left/rectify_map.h5", "more_events.h5")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    jobs = plan_conversion([tmp_path], Path("out.zarr"))
+    assert [job.name for job in jobs] == ["a_td.dat.zarr", "b_td.zarr", "left/events.zarr"]
+    assert [job.labels for job in jobs] == [tmp_path / "a_bbox.npy", None, None]
+
+
 def test_several_sources_keep_the_folders_below_their_common_one(gen1: Path) -> None:
     assert _names(gen1 / "train", gen1 / "val") == ["train/a_td.zarr", "train/b_td.zarr", "val/a_td.zarr"]
     assert _names(gen1 / "train/a_td.dat", gen1 / "val/a_td.dat") == ["train/a_td.zarr", "val/a_td.zarr"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError, OptionError, OutputError
 from eventdet.events import Events
+from eventdet.formats import write_hdf5
 from eventdet.geometry import fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
 from eventdet.preprocessing.interchange import RvtOptions, export_rvt
@@ -262,6 +263,19 @@ def test_recordings_keep_apart_and_go_to_a_split(tmp_path: Path) -> None:
     export_rvt(tmp_path / "store.zarr", tmp_path / "rvt", options)
     places = sorted(str(path.parent.relative_to(tmp_path / "rvt")) for path in tmp_path.rglob("labels_v2"))
     assert places == ["test/a", "val/day_b"]
+
+
+def test_event_files_of_rvt_give_what_the_recording_itself_gives(tmp_path: Path) -> None:
+    make_recording(tmp_path / "dat" / "train")
+    make_recording(tmp_path / "h5" / "train")
+    (tmp_path / "h5" / "train" / "drive_td.dat").unlink()
+    write_hdf5(tmp_path / "h5" / "train" / "drive_td.dat.h5", make_events(), SIZE)
+    for name in ("dat", "h5"):
+        convert(tmp_path / name, tmp_path / f"{name}.zarr", ConvertOptions(write_frames=False))
+        export_rvt(tmp_path / f"{name}.zarr", tmp_path / f"{name}_rvt", OPTIONS)
+    got, expected = (RvtSequence(tmp_path / f"{name}_rvt" / "train" / "drive", FOLDER) for name in ("h5", "dat"))
+    np.testing.assert_array_equal(got.tensors(0, 99), expected.tensors(0, 99))
+    np.testing.assert_array_equal(got.labels, expected.labels)
 
 
 def test_two_recordings_of_one_place_are_refused(tmp_path: Path) -> None:
