@@ -62,8 +62,9 @@ Filters = Annotated[
     list[str] | None,
     typer.Option(
         "--filter",
+        "--transform",
         metavar="NAME[:ARG=VALUE,...]",
-        help="Filter of events, e.g. background:time=2ms; may be repeated. See docs/recordings.md.",
+        help="Filter of events, e.g. background:time=2ms or tonic:Denoise; may be repeated. See docs/recordings.md.",
         show_default=False,
     ),
 ]

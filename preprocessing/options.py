@@ -118,5 +118,7 @@ class ConvertOptions:
     @property
     def digest(self) -> str:
         """SHA-256 over all that decides what is written, the version of the layout included."""
-        values = {**self.to_dict(), "format_version": FORMAT_VERSION}
+        # A mask is told by its pixels, wherever its file lies.
+        filters = [one.identity for one in self.parse_filters()]
+        values = {**self.to_dict(), "filters": filters, "format_version": FORMAT_VERSION}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

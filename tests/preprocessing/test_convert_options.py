@@ -131,6 +131,28 @@ def test_command_passes_every_option_on(drive: Path, capsys: pytest.CaptureFixtu
     assert (params["start_us"], params["end_us"], params["classes"]) == (200_000, 700_000, [0])
 
 
+def test_transform_of_tonic_is_a_filter_in_the_order_given(drive: Path) -> None:
+    pytest.importorskip("tonic", reason="the extra interop is not installed")
+    output = drive.parent / "out.zarr"
+    passed = ["--filter", "polarity:keep=on", "--transform", "tonic:Denoise,filter_time=10000"]
+    assert run(["convert", str(drive), "-o", str(output), *passed, "-q"]) == 0
+    stored = open_stored_recording(output)
+    assert stored.attributes["params"]["filters"] == [passed[1], passed[3]]
+    assert 0 < stored.num_events < 2500
+
+
+def test_changed_mask_converts_again_and_a_moved_one_does_not(drive: Path, tmp_path: Path) -> None:
+    mask = np.zeros(GEN1, np.uint8)
+    mask[:120] = 1
+    for name in ("a.npy", "b.npy"):
+        np.save(tmp_path / name, mask)
+    output = drive.parent / "out.zarr"
+    assert convert(drive, output, ConvertOptions(filters=(f"mask:path={tmp_path}/a.npy",))).num_converted == 1
+    assert convert(drive, output, ConvertOptions(filters=(f"mask:path={tmp_path}/b.npy",))).num_up_to_date == 1
+    np.save(tmp_path / "b.npy", 1 - mask)
+    assert convert(drive, output, ConvertOptions(filters=(f"mask:path={tmp_path}/b.npy",))).num_converted == 1
+
+
 def test_several_sources_and_a_part_of_them(tmp_path: Path) -> None:
     source = gen1_folder(tmp_path / "gen1")
     arguments = ["convert", str(source / "train"), str(source / "val"), "--window", "2ms", "-q", "-o"]

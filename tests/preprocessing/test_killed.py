@@ -58,8 +58,8 @@ def _kill_after(seconds: float, source: Path, output: Path, *options: str) -> bo
 
 
 def _is_alive(group: int) -> bool:
-    """Return whether a process of the group still runs; the dead may wait for long to be taken note of."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    """Return whether a thread of the group still runs: with one that writes, its dead process holds its files."""
+    for path in Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
         with suppress(OSError):
             state, _, number = path.read_text().rpartition(") ")[2].split()[:3]
             if int(number) == group and state not in "ZX":
