@@ -33,7 +33,7 @@ class FilteredRecording(Recording):
         When a filter does not fit the sensor.
     """
 
-    _begins_anywhere = False
+    _is_plain = False
 
     def __init__(self, recording: Recording, filters: Sequence[EventFilter]) -> None:
         super().__init__(recording._payload)

@@ -37,8 +37,8 @@ class Recording:
     file to index it; a cache folder keeps the index for the next run.
     """
 
-    _begins_anywhere = True
-    """Whether the events of a pass are the same wherever it begins."""
+    _is_plain = True
+    """Whether events go out as they are decoded: a pass may begin anywhere, and what it cuts off does not count."""
 
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
@@ -168,7 +168,8 @@ class Recording:
         for batch in self._events_from(start_us):
             first = int(batch.t[0]) if start_us is None else start_us
             part = batch.between(first, int(batch.t[-1]) + 1 if stop_us is None else stop_us)
-            self.report.num_events -= len(batch) - len(part)
+            if self._is_plain:
+                self.report.num_events -= len(batch) - len(part)
             if len(part):
                 yield part
             if stop_us is not None and batch.t[-1] >= stop_us:
@@ -235,7 +236,7 @@ class Recording:
 
     def _events_from(self, start_us: int | None) -> Iterator[Events]:
         """Yield batches that hold at least all events from `start_us` on."""
-        if start_us is None or start_us <= 0 or not self._begins_anywhere:
+        if start_us is None or start_us <= 0 or not self._is_plain:
             return self.chunks()
         return self._payload.iter_events(self.report, num_events=_SOUGHT_EVENTS, begin=self._index.before(start_us))
 
@@ -245,7 +246,7 @@ class Recording:
 
     @cached_property
     def _extent(self) -> Extent:
-        if self._begins_anywhere:
+        if self._is_plain:
             return self._index.extent
         return extent_of(self._batches(ReadReport(), num_events=_CHUNK_EVENTS))
 

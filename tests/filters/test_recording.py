@@ -44,6 +44,14 @@ def test_filtered_windows_do_not_depend_on_where_reading_begins(tmp_path: Path) 
     assert [rows_of(window.events) for window in direct] == [rows_of(window.events) for window in late]
 
 
+def test_report_of_a_filtered_part_counts_what_was_read(tmp_path: Path) -> None:
+    write_dat(tmp_path / "a.dat", EVENTS, GEN1)
+    recording = FilteredRecording(open_recording(tmp_path / "a.dat"), FILTERS)
+    part = recording.slice(30_000, 40_000)
+    assert rows_of(part) == rows_of(start_filters(FILTERS, GEN1)(EVENTS).between(30_000, 40_000))
+    assert recording.report.num_events == len(EVENTS)
+
+
 def test_filters_that_leave_nothing_give_an_empty_recording(tmp_path: Path) -> None:
     write_dat(tmp_path / "a.dat", EVENTS, GEN1)
     recording = FilteredRecording(open_recording(tmp_path / "a.dat"), [Polarity("on"), Polarity("off")])
