@@ -1,18 +1,22 @@
-"""Events to tensors: our kernels against tonic, torch and NumPy, on the same synthetic stream in one run."""
+"""Events to tensors: our kernels against tonic, RVT's arithmetic, evlib and NumPy, on the same events in turns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eventdet.errors import MissingExtraError
+from eventdet.errors import OptionError
 from eventdet.events import Events
+from eventdet.formats import pack_dat
 from eventdet.geometry import GEN1, fit_pixels
-from eventdet.preprocessing import event_histogram, voxel_grid
+from eventdet.preprocessing import Representation
 
-from .rows import BenchmarkRow, cpu_seconds
+from ._traffic import traffic
+from .rows import BenchmarkRow, compare, import_peer
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +29,7 @@ _NUM_EVENTS = 1_840_000
 """Busy traffic: 46,000 events in 50 ms."""
 
 _WINDOWS_US = (50_000, 250_000)
-_NUM_EDGES = 12
-_NOISE_SHARE = 0.12
+_LARGEST_COUNT = 255
 
 
 class _Case(NamedTuple):
@@ -35,16 +38,23 @@ class _Case(NamedTuple):
     window: tuple[int, int]
     words: NDArray[np.uint32]
     events: Events
+    wide: tuple[NDArray[np.int64], ...]
     structured: NDArray[np.void]
+
+
+_Contenders: TypeAlias = Mapping[str, tuple[Callable[[_Case], object], str]]
+"""Function and note by name, ours first."""
 
 
 def benchmark_tensors(repeats: int = 5) -> list[BenchmarkRow]:
     """Return the rates of histogram and voxel grid by ours and by peers.
 
+    evlib joins in where it is installed: with what it needs it takes 700 MB, too much for the extra `dev`.
+
     Parameters
     ----------
     repeats : int
-        The median of this many runs counts.
+        The median of this many runs counts; the contenders take turns.
 
     Returns
     -------
@@ -64,64 +74,63 @@ def benchmark_tensors(repeats: int = 5) -> list[BenchmarkRow]:
     try:
         rows = []
         for window_us in _WINDOWS_US:
-            cases = _cut(_stream(), window_us)
-            rows += _compare(f"histogram {window_us // 1000} ms", cases, _histograms(), repeats=repeats)
-            rows += _compare(f"voxel grid {window_us // 1000} ms", cases, _voxel_grids(), repeats=repeats)
+            cases = _cut(traffic(_NUM_EVENTS, _DURATION_US), window_us)
+            for label, contenders in (("histogram", _histograms()), ("voxel grid", _voxel_grids())):
+                rows += _compare(f"{label} {window_us // 1000} ms", cases, contenders, repeats=repeats)
         return rows
     finally:
         torch.set_num_threads(threads)
 
 
-def _compare(
-    label: str, cases: Sequence[_Case], contenders: dict[str, tuple[Callable[[_Case], object], str]], *, repeats: int
-) -> list[BenchmarkRow]:
-    """Time every contender on all windows; the first is ours, which the ratios refer to."""
-    num_events = sum(len(case.words) for case in cases)
-    rates: dict[str, float] = {}
-    rows = []
-    for name, (fill, note) in contenders.items():
+def _compare(label: str, cases: Sequence[_Case], contenders: _Contenders, *, repeats: int) -> list[BenchmarkRow]:
+    """Time every contender on all windows."""
 
-        def run(fill: Callable[[_Case], object] = fill) -> None:
+    def on_all(fill: Callable[[_Case], object]) -> Callable[[], object]:
+        def run() -> None:
             for case in cases:
                 fill(case)
 
-        rates[name] = num_events / cpu_seconds(run, repeats=repeats) / 1e6
-        ratio = next(iter(rates.values())) / rates[name] if len(rates) > 1 else None
-        rows.append(BenchmarkRow(f"{label}, {name}", rates[name], "Mev/CPU-s", ratio, note))
-    return rows
+        return run
+
+    calls = {f"{label}, {name}": (on_all(fill), note) for name, (fill, note) in contenders.items()}
+    return compare(calls, work=_NUM_EVENTS / 1e6, unit="Mev/CPU-s", repeats=repeats)
 
 
-def _histograms() -> dict[str, tuple[Callable[[_Case], object], str]]:
-    pixels = fit_pixels(GEN1, GEN1)
-    out = np.empty((_BINS, 2, *GEN1), np.uint8)
-
-    def ours(case: _Case) -> object:
-        return event_histogram(case.words, case.window, bins=_BINS, pixel_map=pixels, out=out)
-
-    def ours_columns(case: _Case) -> object:
-        return event_histogram(case.events, case.window, bins=_BINS, pixel_map=pixels, out=out)
-
-    return {
-        "eventdet from DAT records": (ours, f"{_BINS} bins, {GEN1}, synthetic events"),
-        "eventdet from columns": (ours_columns, "decoded before"),
-        "torch put_ from DAT records": (_torch_from_words, f"torch {version('torch')}"),
-        "torch put_": (_torch_from_columns, f"torch {version('torch')}, decoded before"),
+def _histograms() -> _Contenders:
+    from_words, from_columns = _ours("histogram")
+    peers = {
+        "RVT's arithmetic from DAT records": (_rvt_from_words, f"torch {version('torch')}"),
+        "RVT's arithmetic": (_rvt_from_columns, f"torch {version('torch')}, decoded before"),
         "np.add.at": (_numpy_histogram, f"numpy {np.__version__}, decoded before"),
         "tonic to_frame": (_tonic_function("to_frame_numpy"), f"tonic {version('tonic')}, decoded before"),
     }
-
-
-def _voxel_grids() -> dict[str, tuple[Callable[[_Case], object], str]]:
-    pixels = fit_pixels(GEN1, GEN1)
-    out = np.empty((_BINS, *GEN1), np.float32)
-
-    def ours(case: _Case) -> object:
-        return voxel_grid(case.words, case.window, bins=_BINS, pixel_map=pixels, out=out)
-
     return {
-        "eventdet from DAT records": (ours, f"{_BINS} bins, {GEN1}, synthetic events"),
-        "tonic to_voxel_grid": (_tonic_function("to_voxel_grid_numpy"), f"tonic {version('tonic')}, decoded before"),
+        "eventdet from DAT records": (from_words, f"{_BINS} bins, {GEN1}, synthetic events"),
+        "eventdet from columns": (from_columns, "decoded before"),
+        "eventdet as RVT": (_ours("rvt_histogram", cutoff=_LARGEST_COUNT)[1], "the same bits, decoded before"),
+        **peers,
+        **(_evlib_histograms() if find_spec("evlib") else {}),
     }
+
+
+def _voxel_grids() -> _Contenders:
+    from_words, from_columns = _ours("voxel")
+    tonic = _tonic_function("to_voxel_grid_numpy")
+    return {
+        "eventdet from DAT records": (from_words, f"{_BINS} bins, {GEN1}, synthetic events"),
+        "eventdet from columns": (from_columns, "decoded before"),
+        "tonic to_voxel_grid": (tonic, f"tonic {version('tonic')}, decoded before"),
+    }
+
+
+def _ours(name: str, **parameters: int) -> tuple[Callable[[_Case], object], Callable[[_Case], object]]:
+    """Return ours from DAT records and from columns, into one buffer, as a conversion does."""
+    representation, pixels = Representation(name, _BINS, **parameters), fit_pixels(GEN1, GEN1)
+    out = np.empty(representation.shape(GEN1), representation.dtype)
+    return (
+        lambda case: representation(case.words, *case.window, pixels, out),
+        lambda case: representation(case.events, *case.window, pixels, out),
+    )
 
 
 def _numpy_histogram(case: _Case) -> object:
@@ -130,70 +139,71 @@ def _numpy_histogram(case: _Case) -> object:
     counts = np.zeros((_BINS, 2, *GEN1), np.uint16)
     flat = (((t - t0_us) * _BINS // (t1_us - t0_us) * 2 + p) * GEN1.height + y) * GEN1.width + x
     np.add.at(counts.reshape(-1), flat, 1)
-    return np.minimum(counts, 255).astype(np.uint8)
+    return np.minimum(counts, _LARGEST_COUNT).astype(np.uint8)
 
 
-def _torch_from_words(case: _Case) -> object:
+def _rvt_from_words(case: _Case) -> object:
     import torch
 
     t, word = torch.from_numpy(case.words.astype(np.int64)).unbind(1)
-    return _torch_histogram(case.window, t, word & 0x3FFF, word >> 14 & 0x3FFF, word >> 28 & 1)
+    return _rvt_histogram(t, word & 0x3FFF, word >> 14 & 0x3FFF, word >> 28 & 1)
 
 
-def _torch_from_columns(case: _Case) -> object:
+def _rvt_from_columns(case: _Case) -> object:
     import torch
 
-    t, x, y, p = (torch.from_numpy(np.asarray(column, np.int64)) for column in case.events)
-    return _torch_histogram(case.window, t, x, y, p)
+    return _rvt_histogram(*(torch.from_numpy(column) for column in case.wide))
 
 
-def _torch_histogram(
-    window: tuple[int, int], t: "torch.Tensor", x: "torch.Tensor", y: "torch.Tensor", p: "torch.Tensor"
-) -> NDArray[np.uint8]:
-    """Count with ``put_`` into int16 and clamp, as RVT's pipeline does; bins in integers, which is no slower."""
+def _rvt_histogram(t: "torch.Tensor", x: "torch.Tensor", y: "torch.Tensor", p: "torch.Tensor") -> NDArray[np.uint8]:
+    """Check, count with ``put_`` into eight bits and clamp, in bins by the first and last event, as RVT does."""
     import torch
 
-    t0_us, t1_us = window
-    index = torch.div((t - t0_us) * _BINS, t1_us - t0_us, rounding_mode="floor")
-    flat = ((index * 2 + p) * GEN1.height + y) * GEN1.width + x
-    counts = torch.zeros((_BINS, 2, *GEN1), dtype=torch.int16)
-    counts.put_(flat, torch.ones_like(flat, dtype=torch.int16), accumulate=True)
-    return counts.clamp(max=255).to(torch.uint8).numpy()
+    if p.min() < 0 or p.max() > 1:
+        raise OptionError("polarities must be 0 or 1")
+    index = ((t - t[0]) / max(int(t[-1] - t[0]), 1) * _BINS).floor().clamp(max=_BINS - 1).long()
+    flat = ((p * _BINS + index) * GEN1.height + y) * GEN1.width + x
+    counts = torch.zeros((2, _BINS, *GEN1), dtype=torch.uint8)
+    counts.put_(flat, torch.ones_like(flat, dtype=torch.uint8), accumulate=True)
+    return counts.clamp(0, _LARGEST_COUNT).numpy()
 
 
 def _tonic_function(name: str) -> Callable[[_Case], object]:
-    try:
-        import tonic.functional
-    except ImportError as error:
-        raise MissingExtraError("comparing with tonic", extra="interop") from error
-    function = getattr(tonic.functional, name)
+    function = getattr(import_peer("tonic.functional", extra="interop"), name)
     sensor_whp = (GEN1.width, GEN1.height, 2)
     # tonic's voxel grid overwrites the polarities it is given, so each run gets a copy: a few per cent of its time.
     return lambda case: function(case.structured.copy(), sensor_whp, n_time_bins=_BINS)
 
 
-def _stream() -> Events:
-    """Return a second of synthetic events: upright edges that sweep across the sensor, and noise."""
-    rng = np.random.default_rng(1)
-    t = np.sort(rng.integers(0, _DURATION_US, _NUM_EVENTS))
-    edge = rng.integers(0, _NUM_EDGES, _NUM_EVENTS)
-    speed = np.linspace(40, 300, _NUM_EDGES)
-    x = (edge * 25 + speed[edge] * t / _DURATION_US + rng.normal(0, 1.5, _NUM_EVENTS)) % GEN1.width
-    y = rng.normal(GEN1.height / 2, GEN1.height / 6, _NUM_EVENTS).clip(0, GEN1.height - 1)
-    noise = rng.random(_NUM_EVENTS) < _NOISE_SHARE
-    x[noise] = rng.uniform(0, GEN1.width, noise.sum())
-    y[noise] = rng.uniform(0, GEN1.height, noise.sum())
-    return Events(t, x.astype(np.uint16), y.astype(np.uint16), rng.integers(0, 2, _NUM_EVENTS, np.uint8))
+def _evlib_histograms() -> _Contenders:
+    evlib, polars = import_module("evlib"), import_module("polars")
+    rows, columns = np.arange(GEN1.height), np.arange(GEN1.width)
+
+    def dense(case: _Case) -> object:
+        t0_us, t1_us = case.window
+        return evlib.representations_rs.stacked_histogram_dense(
+            *case.wide, np.array([t1_us]), t1_us - t0_us, _BINS, _LARGEST_COUNT, rows, columns, *GEN1
+        )
+
+    def stacked(case: _Case) -> object:
+        frame = polars.DataFrame(dict(zip(("t", "x", "y", "polarity"), case.wide, strict=True)))
+        bin_ms = (case.window[1] - case.window[0]) / _BINS / 1000
+        return evlib.representations.create_stacked_histogram(frame, *GEN1, bins=_BINS, window_duration_ms=bin_ms)
+
+    note = f"evlib {version('evlib')}, decoded before"
+    return {
+        "evlib stacked_histogram_dense": (dense, note),
+        "evlib create_stacked_histogram": (stacked, f"{note}, a table of counts"),
+    }
 
 
 def _cut(events: Events, window_us: int) -> list[_Case]:
     cases = []
     for t0_us in range(0, _DURATION_US, window_us):
         part = events.between(t0_us, t0_us + window_us)
-        words = np.empty((len(part), 2), np.uint32)
-        words[:, 0] = part.t
-        words[:, 1] = part.x.astype(np.uint32) | part.y.astype(np.uint32) << 14 | part.p.astype(np.uint32) << 28
+        words = pack_dat(*part)
+        wide = tuple(np.asarray(column, np.int64) for column in part)
         # Signed polarities: tonic's voxel grid writes -1 into them.
         structured = part.to_structured().astype([("t", "i8"), ("x", "i2"), ("y", "i2"), ("p", "i1")])
-        cases.append(_Case((t0_us, t0_us + window_us), words, part, structured))
+        cases.append(_Case((t0_us, t0_us + window_us), words, part, wide, structured))
     return cases

@@ -5,6 +5,7 @@ the events at its ends, and waits for the last one: compatible with RVT's data a
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def stacked_histogram(
     default, a counter has eight bits and begins again at 0 after 255; without, it has sixteen, and one that overflowed
     into the negative ends as 0. RVT's released Gen1 data have ten bins and the cutoff 10.
     """
-    from ._frame_kernels import count_in_bins
+    from ._frame_kernels import clip_cells, count_in_bins
 
     counts = out if fastmode else np.empty(out.shape, np.int16)
     counts[:] = 0
@@ -55,7 +56,9 @@ def stacked_histogram(
     if len(events):
         index = np.minimum(np.floor(_position(events.t) * np.float32(bins)).astype(np.int64), bins - 1)
         count_in_bins(index, events.x, events.y, events.p, counts)
-    out[:] = np.clip(counts, 0, cutoff)
+    clip_cells(np.array([0, cutoff], counts.dtype), counts)
+    if counts is not out:
+        out[:] = counts
 
 
 @representation(
@@ -74,12 +77,13 @@ def mixed_density_stack(
     the rest, and so on. Each bin then holds the sum of itself and all older ones, cut at `cutoff` on either side. Sums
     have eight bits, and wrap before they are cut.
     """
-    from ._frame_kernels import sum_signs_in_bins
+    from ._frame_kernels import clip_cells, sum_signs_in_bins
 
     out[:] = 0
     if len(events):
         logarithm = np.log(np.clip(_position(events.t), *_INSIDE)) / np.float32(math.log(0.5))
         index = np.maximum(np.floor(np.float32(len(out)) - logarithm), 0).astype(np.int64)
         sum_signs_in_bins(index, events.x, events.y, events.p, out)
-    np.cumsum(out, axis=0, dtype=np.int8, out=out)
-    np.clip(out, -cutoff, cutoff, out=out)
+    for older, newer in pairwise(out):
+        newer += older
+    clip_cells(np.array([-cutoff, cutoff], np.int8), out)

@@ -4,18 +4,26 @@ import numpy as np
 import pytest
 
 from eventdet.benchmarks import tensors as benchmark
+from eventdet.benchmarks._traffic import traffic
 
 pytest.importorskip("tonic")
 
+EDGES = [name for name in benchmark._histograms() if name.startswith(("eventdet from", "np."))]
+"""Those that cut time by the edges of the window."""
 
-def test_histograms_of_ours_torch_and_numpy_are_equal() -> None:
-    case = benchmark._cut(benchmark._stream(), 50_000)[3]
+EVENTS = [name for name in benchmark._histograms() if "RVT" in name]
+"""Those that cut it by the first and the last event."""
+
+
+@pytest.mark.parametrize("names", [EDGES, EVENTS], ids=["edges", "RVT"])
+def test_histograms_of_one_definition_are_equal(names: list[str]) -> None:
+    case = benchmark._cut(traffic(1_840_000, 2_000_000), 50_000)[3]
     contenders = benchmark._histograms()
-    tensors = {name: np.array(fill(case)) for name, (fill, _) in contenders.items() if "tonic" not in name}
-    ours = tensors.pop("eventdet from DAT records")
-    assert ours.any()
-    for name, tensor in tensors.items():
-        np.testing.assert_array_equal(tensor, ours, err_msg=name)
+    first, *others = (np.array(contenders[name][0](case)) for name in names)
+    assert len(others) == 2
+    assert first.sum(dtype=np.int64) == len(case.events)
+    for other in others:
+        np.testing.assert_array_equal(other, first)
 
 
 def test_rows_name_every_contender_with_a_positive_rate() -> None:
