@@ -2,13 +2,32 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from eventdet.errors import EventdetError, OutputError
+from eventdet.preprocessing._locks import locked
 
-__all__ = ["published_file", "published_folder"]
+__all__ = ["owned_folder", "published_file", "published_folder"]
+
+
+@contextmanager
+def owned_folder(folder: Path) -> Iterator[None]:
+    """Make a folder that no other process exports to while the block runs.
+
+    Raises
+    ------
+    BusyError
+        When another process does.
+    OutputError
+        When the disk refuses.
+    """
+    with ExitStack() as stack:
+        with _disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder / ".lock-export"))
+        yield
 
 
 @contextmanager

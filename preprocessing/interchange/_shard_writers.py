@@ -1,5 +1,6 @@
 """Samples into one ``.npz`` or ``.tar`` file, one after the other; the same samples give the same bytes."""
 
+import gzip
 import io
 import json
 import tarfile
@@ -68,13 +69,16 @@ def npz_writer(file: BinaryIO, num_samples: int) -> Iterator[Callable[[Sample], 
 
 @contextmanager
 def webdataset_writer(file: BinaryIO, num_samples: int) -> Iterator[Callable[[Sample], None]]:
-    """Write members ``<number>.tensor.npy``, ``.boxes.npy`` and ``.json``, which webdataset groups by their number."""
+    """Write members ``<number>.tensor.npy.gz``, ``.boxes.npy`` and ``.json``: webdataset groups them by their number.
+
+    It unpacks what ends in ``.gz``; a tensor of few events takes some percent of its size.
+    """
     with tarfile.TarFile(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
 
         def add(sample: Sample) -> None:
             about = {name: getattr(sample, name) for name in ("recording", "synthetic", "t0_us", "t1_us")}
             contents = {
-                "tensor.npy": _npy(sample.tensor),
+                "tensor.npy.gz": gzip.compress(_npy(sample.tensor), 1, mtime=0),
                 "boxes.npy": _npy(pack_boxes(sample.boxes)),
                 "json": json.dumps(about).encode(),
             }

@@ -22,7 +22,7 @@ from eventdet.preprocessing.representations import Representation, Tensor
 from eventdet.preprocessing.store import StoredRecording, find_stored_recordings, open_stored_recording
 
 from ._notes import digest, read_note, write_note
-from ._published import published_folder
+from ._published import owned_folder, published_folder
 from ._rvt_layout import (
     LABEL_WINDOWS,
     LABELS,
@@ -120,27 +120,28 @@ def export_rvt(
     OptionError
         When two recordings would go to the same place, or the options do not fit a single recording.
     OutputError
-        When the disk refuses.
+        When the disk refuses, or another process exports to `output`.
     """
     store, output, options = Path(store), Path(output), options or RvtOptions()
     places = _places(store, options.split)
     summary = InterchangeSummary(output)
-    for number, (place, path) in enumerate(places.items()):
+    with owned_folder(output):
+        for number, (place, path) in enumerate(places.items()):
 
-        def advance(share: float, done: int = number) -> None:
-            if on_progress is not None:
-                on_progress((done + share) / len(places))
+            def advance(share: float, done: int = number) -> None:
+                if on_progress is not None:
+                    on_progress((done + share) / len(places))
 
-        try:
-            is_new, note = _export_if_needed(open_stored_recording(path), output, place, options, advance)
-        except (InputError, OptionError) as error:
-            if len(places) == 1:
-                raise
-            summary.failed.append(ConvertFailure(path, str(error).removeprefix(f"{path}: ")))
-        else:
-            _count(summary, path, is_new, note)
-        advance(1.0)
-    write_note(output, {"layout": "rvt", "options": options.to_dict(), **summary.to_dict()})
+            try:
+                is_new, note = _export_if_needed(open_stored_recording(path), output, place, options, advance)
+            except (InputError, OptionError) as error:
+                if len(places) == 1:
+                    raise
+                summary.failed.append(ConvertFailure(path, str(error).removeprefix(f"{path}: ")))
+            else:
+                _count(summary, path, is_new, note)
+            advance(1.0)
+        write_note(output, {"layout": "rvt", "options": options.to_dict(), **summary.to_dict()})
     return summary
 
 

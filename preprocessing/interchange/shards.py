@@ -14,7 +14,7 @@ from eventdet.preprocessing.conversion import ConvertFailure
 from eventdet.preprocessing.store import find_stored_recordings, open_stored_recording
 
 from ._notes import digest, read_note, write_note
-from ._published import published_file
+from ._published import owned_folder, published_file
 from ._shard_writers import SHARD_WRITERS, Sample
 from .samples import RecordingSamples, ShardOptions, plan_samples
 from .summary import InterchangeSummary
@@ -62,26 +62,27 @@ def export_shards(
     OptionError
         When `output` holds something else, or a store without events has no frames that fit.
     OutputError
-        When the disk refuses.
+        When the disk refuses, or another process exports to `output`.
     """
     store, output, options = Path(store), Path(output), options or ShardOptions()
     parts = _plan(store, options)
     about = {"layout": options.layout, "options": options.to_dict(), "eventdet_version": version("eventdet")}
     recordings = [(part.place, dict(part.recording.attributes)) for part in parts]
     about["digest"] = digest({**about, "recordings": recordings})
-    _claim(output, about)
     summary = _summarise(output, parts)
     done = 0
-    for shard in _shards(output, parts, options):
-        if shard.path.exists():
-            summary.num_up_to_date += 1
-        else:
-            _write(shard, options)
-            summary.num_written += 1
-        done += shard.stop - shard.first
-        if on_progress is not None:
-            on_progress(done / summary.num_windows)
-    write_note(output, {**about, **summary.to_dict()})
+    with owned_folder(output):
+        _claim(output, about)
+        for shard in _shards(output, parts, options):
+            if shard.path.exists():
+                summary.num_up_to_date += 1
+            else:
+                _write(shard, options)
+                summary.num_written += 1
+            done += shard.stop - shard.first
+            if on_progress is not None:
+                on_progress(done / summary.num_windows)
+        write_note(output, {**about, **summary.to_dict()})
     return summary
 
 
@@ -99,7 +100,7 @@ def _claim(output: Path, about: dict[str, Any]) -> None:
     """Note what the output is for, before anything is in it; refuse one that is there for something else."""
     if read_note(output).get("digest") == about["digest"]:
         return
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if any(not child.name.startswith(".") for child in output.iterdir()):
         raise OptionError(f"{output} holds something else than this export", hint="remove it, or give another output")
     write_note(output, about)
 

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
-from eventdet.errors import FormatError, InputError, OptionError, OutputError
+from eventdet.errors import BusyError, FormatError, InputError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.formats import write_hdf5
 from eventdet.geometry import fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
 from eventdet.preprocessing.interchange import RvtOptions, export_rvt
+from eventdet.preprocessing.interchange._published import owned_folder
 from tests.preprocessing.references import histogram_reference
 
 from .stores import HISTOGRAM, SIZE, RvtSequence, interrupt_at, make_events, make_labels, make_recording, make_store
@@ -295,6 +296,13 @@ def test_of_several_a_damaged_recording_is_told_and_the_others_are_exported(tmp_
     assert not (tmp_path / "rvt" / "train" / "drive0").exists()
     with pytest.raises(FormatError, match="drive0_td"):
         export_rvt(store / "train", tmp_path / "alone", OPTIONS)
+
+
+def test_an_output_of_another_process_is_left_alone(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    with owned_folder(tmp_path / "out"), pytest.raises(BusyError, match="is held by process"):
+        export_rvt(store, tmp_path / "out", OPTIONS)
+    assert export_rvt(store, tmp_path / "out", OPTIONS).num_written
 
 
 def test_no_store_is_told(tmp_path: Path) -> None:

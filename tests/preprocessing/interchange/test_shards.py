@@ -1,5 +1,6 @@
 """Shards: every sample once, with its labels, the same bytes whether or not the export was stopped."""
 
+import gzip
 import io
 import json
 import tarfile
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 
 from eventdet.boxes import Boxes
-from eventdet.errors import InputError, OptionError
+from eventdet.errors import BusyError, InputError, OptionError
 from eventdet.geometry import fit_pixels
 from eventdet.preprocessing import ConvertOptions, convert
 from eventdet.preprocessing.interchange import ShardOptions, export_shards
+from eventdet.preprocessing.interchange._published import owned_folder
 from tests.preprocessing.references import histogram_reference
 
 from .stores import HISTOGRAM, SIZE, interrupt_at, make_events, make_labels, make_recording, make_store
@@ -113,8 +115,10 @@ def test_members_of_a_tar_follow_webdatasets_names(tmp_path: Path) -> None:
     assert sorted(_files(tmp_path / "out")) == ["train/shard-000000.tar", "train/shard-000001.tar"]
     with tarfile.open(tmp_path / "out" / "train" / "shard-000001.tar") as archive:
         contents = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
-    assert list(contents) == ["00000002.tensor.npy", "00000002.boxes.npy", "00000002.json"]
-    np.testing.assert_array_equal(np.load(io.BytesIO(contents["00000002.tensor.npy"])), _expected(0, 750_000))
+    assert list(contents) == ["00000002.tensor.npy.gz", "00000002.boxes.npy", "00000002.json"]
+    np.testing.assert_array_equal(
+        np.load(io.BytesIO(gzip.decompress(contents["00000002.tensor.npy.gz"]))), _expected(0, 750_000)
+    )
     assert np.load(io.BytesIO(contents["00000002.boxes.npy"]))["t"].tolist() == [750_000, 750_000]
     assert json.loads(contents["00000002.json"]) == {
         "recording": "train/drive0_td.zarr", "synthetic": False, "t0_us": 700_000, "t1_us": 750_000,
@@ -130,7 +134,7 @@ def test_webdataset_reads_the_tar_files(tmp_path: Path) -> None:
         samples = list(webdataset.WebDataset(shards, shardshuffle=False).decode())
     assert [sample["json"]["t1_us"] for sample in samples] == [250_000, 500_000, 750_000]
     for sample in samples:
-        np.testing.assert_array_equal(sample["tensor.npy"], _expected(0, sample["json"]["t1_us"]))
+        np.testing.assert_array_equal(sample["tensor.npy.gz"], _expected(0, sample["json"]["t1_us"]))
         assert len(sample["boxes.npy"]) == 2
 
 
@@ -176,6 +180,13 @@ def test_a_recording_without_samples_is_skipped(tmp_path: Path, samples: str) ->
     summary = export_shards(tmp_path / "store.zarr", tmp_path / "out", _options(samples=samples))
     assert (summary.num_written, [failure.reason for failure in summary.skipped]) == (0, ["it gives no sample"])
     assert not _files(tmp_path / "out")
+
+
+def test_an_output_of_another_process_is_left_alone(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    with owned_folder(tmp_path / "out"), pytest.raises(BusyError, match="is held by process"):
+        export_shards(store, tmp_path / "out", _options())
+    assert export_shards(store, tmp_path / "out", _options()).num_written
 
 
 def test_no_store_is_told(tmp_path: Path) -> None:
