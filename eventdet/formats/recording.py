@@ -26,6 +26,12 @@ _SOUGHT_EVENTS = 1 << 14
 """Events decoded at once from a checkpoint on: about as many as lie between two of them."""
 
 _SCAN_BYTES = 1 << 25
+_TOUCHED_BYTES = 1 << 25
+"""Bytes of a file that windows may leave in memory; without a limit it would be all of it in the end."""
+
+_SEARCH_BYTES = 1 << 21
+"""What one bisection touches: 30 records, each with the 64 kB that the system maps around it."""
+
 _STAMP_BITS = 0xFFFFFFFF
 
 
@@ -258,6 +264,9 @@ class DatRecording(Recording):
     or window start is asked for, and kept like an index (`is_clean`); a file that is not clean is indexed.
     """
 
+    _touched_bytes = 0
+    """Bytes of the file that searches and windows have brought into memory since it was last given back."""
+
     @property
     def is_clean(self) -> bool:
         """Whether no record steps back in time, wraps, or lies outside the sensor; True unseen under ``trust``.
@@ -324,10 +333,13 @@ class DatRecording(Recording):
         """Return the number of the first record stamped with each time or later."""
         from ._dat_kernels import bisect_dat
 
-        # Each search and each window leaves pages of the file in memory; without this, all of it in the end.
-        self._payload.release()
+        if self._touched_bytes > _TOUCHED_BYTES:
+            self._payload.release()
+            self._touched_bytes = 0
         # Stamps are 32 bits wide: the cut keeps any integer within what the kernel takes.
-        return [int(bisect_dat(self._records, min(max(t_us, 0), 1 << 32))) for t_us in times_us]
+        places = [int(bisect_dat(self._records, min(max(t_us, 0), 1 << 32))) for t_us in times_us]
+        self._touched_bytes += _SEARCH_BYTES * len(places) + 8 * (places[-1] - places[0])
+        return places
 
     @cached_property
     def _extent(self) -> Extent:
