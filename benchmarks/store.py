@@ -33,6 +33,9 @@ _TENSORS = {
 }
 """The default of ``eventdet convert``, and what RVT precomputes."""
 
+_WIDE_CHUNK = 1 << 16
+"""Events of a chunk where a writer chose; h5py by itself takes about ten thousand of such columns."""
+
 _READS = 100
 
 
@@ -65,6 +68,7 @@ def benchmark_store(repeats: int = 5) -> list[BenchmarkRow]:
         recordings = {}
         with h5py.File(folder / "a.h5", "w") as file:
             _write_events(file, events, packing)
+            _write_events(file.create_group("wide"), events, {**packing, "chunks": (min(_WIDE_CHUNK, len(events)),)})
             for label, options in _TENSORS.items():
                 convert(folder / "a_td.dat", folder / label, options)
                 recordings[label] = open_stored_recording(folder / label)
@@ -79,7 +83,7 @@ def benchmark_store(repeats: int = 5) -> list[BenchmarkRow]:
             return measured
 
 
-def _write_events(file: "h5py.File", events: Events, packing: Any) -> None:
+def _write_events(file: "h5py.Group", events: Events, packing: Any) -> None:
     """Write the events as DSEC names them: four columns, and the first event of every millisecond."""
     stamps = np.arange(int(events.t[-1]) // 1000 + 2) * 1000
     file["ms_to_idx"] = np.searchsorted(events.t, stamps)
@@ -95,8 +99,11 @@ def _event_rows(recording: StoredRecording, file: "h5py.File", *, repeats: int) 
     starts = np.random.default_rng(2).integers(0, _DURATION_US - _WINDOW_US, _READS).tolist()
     base_us = int(recording.attributes["t_base_us"])
     in_zarr = _EventColumns(group["events/t"], [group["events/word"]], np.asarray(group["index/ms"]), base_us)
-    in_hdf5 = _EventColumns(file["events/t"], [file[f"events/{name}"] for name in "xyp"], file["ms_to_idx"][:], 0)
-    numbers = {len(columns.window(starts[0])) for columns in (in_zarr, in_hdf5)}
+    in_hdf5, in_wide = (
+        _EventColumns(place["events/t"], [place[f"events/{name}"] for name in "xyp"], place["ms_to_idx"][:], 0)
+        for place in (file, file["wide"])
+    )
+    numbers = {len(columns.window(starts[0])) for columns in (in_zarr, in_hdf5, in_wide)}
     if numbers != {len(recording.events(starts[0], starts[0] + _WINDOW_US))}:
         raise RuntimeError(f"contenders read different windows, of {numbers} events")
     contenders = {
@@ -111,6 +118,10 @@ def _event_rows(recording: StoredRecording, file: "h5py.File", *, repeats: int) 
         "50 ms of events, h5py": (
             lambda: [in_hdf5.window(start) for start in starts],
             f"h5py {version('h5py')}, columns as DSEC names them, blosc zstd, cache off",
+        ),
+        "50 ms of events, h5py, wide": (
+            lambda: [in_wide.window(start) for start in starts],
+            f"the same in chunks of {_WIDE_CHUNK} events",
         ),
     }
     return compare(contenders, work=_READS, unit="/CPU-s", repeats=repeats)

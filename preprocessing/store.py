@@ -220,12 +220,10 @@ class StoredRecording:
         FormatError
             When the stored bytes are damaged.
         """
-        if not self.has_events:
-            raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
         base_us = int(self.attributes["t_base_us"])
         first = 0 if t0_us is None else max(0, t0_us - base_us)
         stop = (1 << 32) if t1_us is None else max(first, t1_us - base_us)
-        index, (stamps, packed) = self._milliseconds, self._event_columns
+        (stamps, packed), index = self._event_columns, self._milliseconds
         last_entry = len(index) - 1
         read_from = int(index[min(first // 1000, last_entry)])
         read_to = int(index[min(-(-stop // 1000), last_entry)])
@@ -238,8 +236,6 @@ class StoredRecording:
 
     def chunks(self, num_events: int = 1 << 18, *, first: int = 0) -> Iterator[Events]:
         """Yield the events from number `first` on, in batches that are never empty; raises as `events`."""
-        if not self.has_events:
-            raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
         base_us = int(self.attributes["t_base_us"])
         stamps, packed = self._event_columns
         num_stored = stamps.shape[0]
@@ -309,6 +305,8 @@ class StoredRecording:
     @cached_property
     def _event_columns(self) -> tuple[RowReader, RowReader]:
         """Stamps and words."""
+        if not self.has_events:
+            raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
         stamps, words = open_rows(self.path / "events" / "t"), open_rows(self.path / "events" / "word")
         if stamps.shape != words.shape:
             raise self._damaged(f"events/t has shape {stamps.shape}, events/word {words.shape}")

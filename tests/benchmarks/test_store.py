@@ -34,8 +34,7 @@ def test_rows_name_every_contender_with_a_positive_rate(monkeypatch: pytest.Monk
     monkeypatch.setattr(benchmark, "_DURATION_US", 400_000)
     monkeypatch.setattr(benchmark, "_READS", 3)
     rows = benchmark.benchmark_store(repeats=1)
-    assert [row.name.rpartition(", ")[0] for row in rows] == (
-        ["50 ms of events"] * 3 + ["5 bins, 250 ms"] * 6 + ["10 bins, 50 ms"] * 6
-    )
+    assert [row.name.partition(", ")[0] for row in rows[:4]] == ["50 ms of events"] * 4
+    assert [row.name.rpartition(", ")[0] for row in rows[4:]] == (["5 bins, 250 ms"] * 6 + ["10 bins, 50 ms"] * 6)
     assert all(row.value > 0 and row.unit == "/CPU-s" for row in rows)
     assert [row.name.rpartition(", ")[2] for row in rows if row.ratio is None] == ["eventdet"] * 3

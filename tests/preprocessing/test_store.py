@@ -346,3 +346,26 @@ def _read_everything(recording: StoredRecording) -> None:
     recording.events()
     recording.labels()
     list(recording.frames())
+
+
+def _replace_column(recording: Path, name: str, values: NDArray[np.generic]) -> None:
+    shutil.rmtree(recording / name)
+    zarr.open_group(recording, mode="a").create_array(name, data=values)
+
+
+def test_index_that_names_events_that_are_not_there_is_damage(tmp_path: Path) -> None:
+    recording = _write(tmp_path / "r.zarr", _events(np.arange(5000)))
+    assert len(recording.events(0, 1000)) == 1000
+    _replace_column(recording.path, "index/ms", np.array([0, 1000, 9000, 3000, 4000, 5000]))
+    with pytest.raises(FormatError, match="index/ms names events 0 to 9000 of 5000"):
+        open_stored_recording(recording.path).events(0, 2000)
+    _replace_column(recording.path, "index/ms", np.array([0, 1000, 9000, 3000, 4000, 5000])[:0])
+    with pytest.raises(FormatError, match="index/ms is empty"):
+        open_stored_recording(recording.path).events(0, 2000)
+
+
+def test_columns_of_different_lengths_are_damage(tmp_path: Path) -> None:
+    recording = _write(tmp_path / "r.zarr", _events(np.arange(5000)))
+    _replace_column(recording.path, "events/word", np.zeros(4999, np.uint32))
+    with pytest.raises(FormatError, match=r"events/t has shape \(5000,\), events/word \(4999,\)"):
+        open_stored_recording(recording.path).events(0, 1000)
