@@ -65,7 +65,8 @@ class ClipOptions:
 class ClipDataset(Dataset[ClipBatch]):
     """Clips of all sources, by number or by :class:`ClipRef`; every item is a batch.
 
-    A label belongs to the first window that ends at its stamp or later, if that is less than a stride later.
+    A label belongs to the newest window that has ended by its stamp, if that was less than a stride ago: no window
+    shows what came after its labels.
 
     Parameters
     ----------
@@ -204,14 +205,14 @@ class ClipDataset(Dataset[ClipBatch]):
     def _steps_of(self, ref: ClipRef, boxes: Boxes) -> NDArray[np.int64]:
         """Return the step that each label of a clip belongs to: the last one of its window."""
         source = self.sources[ref.source]
-        window: NDArray[np.int64] = -((ref.t0_us + source.window_us - boxes.t) // source.stride_us)
+        window: NDArray[np.int64] = (boxes.t - ref.t0_us - source.window_us) // max(source.stride_us, 1)
         return (window + 1) * self._steps_per_window - 1
 
     def _labels_of(self, ref: ClipRef) -> Boxes:
         source = self.sources[ref.source]
         first_end = ref.t0_us + source.window_us
         last_end = first_end + (self.options.num_windows - 1) * source.stride_us
-        return self._labels[ref.source].between(first_end - source.stride_us + 1, last_end + 1)
+        return self._labels[ref.source].between(first_end, last_end + max(source.stride_us, 1))
 
     def _draw(self, ref: ClipRef) -> ClipTransform | None:
         if self._augmentation is None:
@@ -270,6 +271,10 @@ def _check_sources(sources: Sequence[ClipSource], options: ClipOptions, augmenta
                     f"sources must have the same {name}, got {getattr(first, name)} for {first.path} "
                     f"and {getattr(source, name)} for {source.path}"
                 )
+    if first.stride_us == 0 and (options.num_windows, options.align) != (1, "label"):
+        raise OptionError(
+            "stored windows that end at labels are clips of one window, align label", hint="use event_sources"
+        )
     axes = first.representation.axes
     if options.steps == "bins" and axes[0] != "bin":
         raise OptionError(f"steps bins needs a representation with time bins, got axes {', '.join(axes)}")

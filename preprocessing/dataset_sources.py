@@ -92,7 +92,7 @@ class ClipSource(Protocol):
         """Return the labels in pixels of the tensors, in the order of time."""
 
     def window_of(self, label_us: int) -> int:
-        """Return the start of the window that a label belongs to: the first one that ends at the label or later."""
+        """Return the start of the window that a label belongs to: the newest one that has ended by its stamp."""
 
     def fill(self, t0_us: int, outs: Sequence[Tensor], transform: ClipTransform | None = None) -> None:
         """Fill each of `outs` with the tensor of one window; the first begins at `t0_us`.
@@ -183,7 +183,7 @@ class FrameSource:
     """Length of a window."""
 
     stride_us: int
-    """From one window's start to the next."""
+    """From one window's start to the next; 0 where each ends at a label, and none follows another."""
 
     size: SensorSize
     """Rows and columns of each tensor; a smaller stored one is padded at the right and bottom."""
@@ -191,8 +191,10 @@ class FrameSource:
     has_events = False
 
     def grid(self) -> ClipGrid:
-        """Return the stored windows."""
+        """Return the stored windows; raises OptionError where each ends at a label."""
         frames = _open_frames(self)
+        if frames.starts_us is not None:
+            raise OptionError(f"{self.path}: stored windows end at labels, there is no grid", hint="use align label")
         return ClipGrid(frames.start_us, len(frames))
 
     def labels(self) -> Boxes:
@@ -201,15 +203,18 @@ class FrameSource:
         return _place_boxes(recording.labels(), _fit(recording.sensor_size, self.size, "none"))
 
     def window_of(self, label_us: int) -> int:
-        """Return the start of the first stored window that ends at the label or later."""
-        start_us = _open_frames(self).start_us
-        return start_us - (start_us + self.window_us - label_us) // self.stride_us * self.stride_us
+        """Return the start of the newest stored window that has ended by the label."""
+        frames = _open_frames(self)
+        if frames.starts_us is None:
+            return label_us - (label_us - self.window_us - frames.start_us) % self.stride_us - self.window_us
+        ended = frames.starts_us[frames.starts_us + self.window_us <= label_us]
+        return int(ended[-1]) if len(ended) else label_us - self.window_us
 
     def fill(self, t0_us: int, outs: Sequence[Tensor], transform: ClipTransform | None = None) -> None:
         """Fill each of `outs` with the tensor of one window; the first begins at `t0_us`, where a stored one does."""
         frames = _open_frames(self)
-        first, beside = divmod(t0_us - frames.start_us, self.stride_us)
-        if beside:
+        first = _index_of(frames, t0_us)
+        if first is None:
             raise OptionError(f"{self.path}: no stored window begins at {t0_us} us", hint="cut windows from the events")
         transform = transform or ClipTransform(self.size)
         is_plain = frames.rows.shape[-2:] == self.size and not transform.moves_pixels
@@ -326,6 +331,15 @@ def _open_events(source: EventSource) -> StoredRecording | Recording:
 @lru_cache(maxsize=_OPEN_RECORDINGS)
 def _open_frames(source: FrameSource) -> StoredFrames:
     return open_stored_recording(source.path).frames(source.name)
+
+
+def _index_of(frames: StoredFrames, t0_us: int) -> int | None:
+    """Return the number of the window that begins at `t0_us`, which may lie beyond the recording; None beside them."""
+    if frames.starts_us is None:
+        index, beside = divmod(t0_us - frames.start_us, frames.stride_us)
+        return None if beside else index
+    index = int(np.searchsorted(frames.starts_us, t0_us))
+    return index if index < len(frames) and frames.starts_us[index] == t0_us else None
 
 
 @lru_cache(maxsize=64)

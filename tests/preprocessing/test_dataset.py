@@ -13,7 +13,7 @@ from eventdet.boxes import Boxes
 from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, fit_pixels
-from eventdet.preprocessing import Representation
+from eventdet.preprocessing import ConvertOptions, Representation, convert
 from eventdet.preprocessing.augment import Augmentation
 from eventdet.preprocessing.dataset import ClipDataset, ClipOptions, clip_loader
 from eventdet.preprocessing.dataset_batch import ClipBatch, SparseFrames
@@ -93,12 +93,9 @@ def test_label_clips_end_at_the_stamps_of_the_labels(recordings: tuple[Path, lis
     assert [ref.t0_us for ref in dataset.clips] == [START_US + 10_000, START_US + 27_000]
     batch = dataset.__getitems__([0, 1])
     np.testing.assert_array_equal(_dense(batch)[1, 1], _tensor(events[0], START_US + 37_000).reshape(4, *SIZE))
-    # Of the second clip, window 0 ends at 37 ms: the labels at 30 ms are 7 ms older, within its stride.
-    assert batch.rows.tolist() == [
-        [1, 0, 0, 1, 2, 5, 8], [1, 0, 1, 8, 0, 12, 6],
-        [0, 1, 0, 1, 2, 5, 8], [0, 1, 1, 8, 0, 12, 6], [1, 1, 0, 0, 0, 4, 4],
-    ]  # fmt: skip
-    assert batch.labelled.tolist() == [[False, True], [True, True]]
+    # Window 0 of the second clip ends at 37 ms, before the label at 47 ms by its whole stride.
+    assert batch.rows.tolist() == [[1, 0, 0, 1, 2, 5, 8], [1, 0, 1, 8, 0, 12, 6], [1, 1, 0, 0, 0, 4, 4]]
+    assert batch.labelled.tolist() == [[False, False], [True, True]]
     first, last = batch.targets
     assert first is None
     assert last is not None
@@ -115,15 +112,15 @@ def test_first_clip_of_a_recording_is_padded_with_empty_windows(tmp_path: Path) 
     )
 
 
-def test_label_belongs_to_the_first_window_that_ends_at_it_or_later(recordings: tuple[Path, list[Events]]) -> None:
+def test_label_belongs_to_the_newest_window_that_has_ended_by_it(recordings: tuple[Path, list[Events]]) -> None:
     folder, _ = recordings
     dataset = ClipDataset(_events_of(folder), ClipOptions(num_windows=5, align="grid"))
-    # 30 ms is the end of window 2, 47 ms lies within window 4.
-    assert sorted(set(dataset[0].rows[:, 0].tolist())) == [2, 4]
+    # Window 2 ends at 30 ms, window 3 before 47 ms.
+    assert sorted(set(dataset[0].rows[:, 0].tolist())) == [2, 3]
     assert dataset[1].rows.shape == (0, 7)
     bins = ClipDataset(_events_of(folder), ClipOptions(num_windows=5, align="grid", steps="bins"))
-    assert sorted(set(bins[0].rows[:, 0].tolist())) == [5, 9]
-    assert np.flatnonzero(bins[0].labelled).tolist() == [5, 9]
+    assert sorted(set(bins[0].rows[:, 0].tolist())) == [5, 7]
+    assert np.flatnonzero(bins[0].labelled).tolist() == [5, 7]
 
 
 def test_window_without_labels_is_empty_only_where_that_is_known(recordings: tuple[Path, list[Events]]) -> None:
@@ -160,10 +157,29 @@ def test_label_clips_of_stored_tensors_end_with_the_window_of_the_label(
     folder, events = recordings
     store = convert_recordings(folder / "dat", folder / "store", stride_us=5_000)
     dataset = ClipDataset(frame_sources(store), ClipOptions(num_windows=2))
-    # With strides of 5 ms, 47 ms falls to the window that ends at 50 ms.
-    assert [ref.t0_us - START_US for ref in dataset.clips] == [15_000, 35_000]
-    np.testing.assert_array_equal(_dense(dataset[1])[1, 0], _tensor(events[0], START_US + 40_000).reshape(4, *SIZE))
+    # With strides of 5 ms, the newest window that has ended by 47 ms is that of 35 to 45 ms.
+    assert [ref.t0_us - START_US for ref in dataset.clips] == [15_000, 30_000]
+    np.testing.assert_array_equal(_dense(dataset[1])[1, 0], _tensor(events[0], START_US + 35_000).reshape(4, *SIZE))
     assert dataset[1].rows[:, 0].tolist() == [1]
+
+
+def test_stored_windows_that_end_at_labels_are_clips_of_one(recordings: tuple[Path, list[Events]]) -> None:
+    folder, events = recordings
+    store = folder / "store"
+    convert(folder / "dat", store, ConvertOptions(REPRESENTATION, window_us=WINDOW_US, align="label-end"))
+    sources = frame_sources(store)
+    dataset = ClipDataset(sources, ClipOptions())
+    assert [ref.t0_us - START_US for ref in dataset.clips] == [20_000, 37_000]
+    batch = dataset.__getitems__([0, 1])
+    np.testing.assert_array_equal(_dense(batch)[0, 1], _tensor(events[0], START_US + 37_000).reshape(4, *SIZE))
+    assert batch.rows[:, 1].tolist() == [0, 0, 1]
+    for options in (ClipOptions(num_windows=2), ClipOptions(align="grid")):
+        with pytest.raises(OptionError, match="stored windows that end at labels are clips of one window"):
+            ClipDataset(sources, options)
+    with pytest.raises(OptionError, match="there is no grid"):
+        StreamSampler(dataset, 1)
+    with pytest.raises(OptionError, match="no stored window begins at"):
+        sources[0].fill(START_US, [np.empty((2, 2, *SIZE), np.uint8)])
 
 
 def test_target_pads_tensors_of_both_kinds_and_keeps_boxes_in_place(recordings: tuple[Path, list[Events]]) -> None:
