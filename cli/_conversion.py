@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,17 +14,33 @@ __all__ = ["conversion_bar", "parse_classes", "print_summary"]
 
 
 @contextmanager
-def conversion_bar(*, quiet: bool) -> Iterator["Callable[[ConvertProgress], None] | None"]:
+def conversion_bar(*, quiet: bool, interrupted: Callable[[], bool]) -> Iterator["Callable[[ConvertProgress], None]"]:
     """Show files, rate, bytes written and the time left on stderr; nothing when quiet or when it is no terminal.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+    interrupted : callable
+        Whether the user wants it to end; it then does between two batches of events, never amid the writing of a file.
 
     Yields
     ------
-    callable or None
-        Takes the progress; None when nothing is shown.
+    callable
+        Takes the progress; raises KeyboardInterrupt once `interrupted` says so.
     """
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
+    with _bar() if sys.stderr.isatty() and not quiet else nullcontext(lambda _: None) as show:
+
+        def advance(progress: "ConvertProgress") -> None:
+            show(progress)
+            if interrupted():
+                raise KeyboardInterrupt
+
+        yield advance
+
+
+@contextmanager
+def _bar() -> Iterator["Callable[[ConvertProgress], None]"]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -34,7 +50,7 @@ def conversion_bar(*, quiet: bool) -> Iterator["Callable[[ConvertProgress], None
     ) as bar:
         task = bar.add_task("convert", total=1.0, files="0", rate=0.0, written=0.0)
 
-        def advance(progress: "ConvertProgress") -> None:
+        def show(progress: "ConvertProgress") -> None:
             elapsed_s = max(bar.tasks[0].elapsed or 0.0, 1e-3)
             bar.update(
                 task,
@@ -44,7 +60,7 @@ def conversion_bar(*, quiet: bool) -> Iterator["Callable[[ConvertProgress], None
                 written=progress.bytes_written / 1e6,
             )
 
-        yield advance
+        yield show
 
 
 def parse_classes(text: str | None) -> tuple[int, ...] | None:

@@ -21,6 +21,7 @@ from ._options import (
     parse_representation,
     parse_sensor_size,
 )
+from ._signals import stopped_by_signals
 from ._transcode import Encoding, FromZero, counted_events, print_transcoded
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def command(
     part = None if shard is None else Shard.parse(shard)
     if dry_run:
         return _estimate(sources, options, part, jobs=jobs, json=json)
-    with conversion_bar(quiet=quiet) as advance:
+    with stopped_by_signals() as interrupted, conversion_bar(quiet=quiet, interrupted=interrupted) as advance:
         summary = convert(sources, output, options, shard=part, executor=_executor(jobs, dask), on_progress=advance)
     if json:
         from json import dumps

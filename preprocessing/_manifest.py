@@ -16,7 +16,15 @@ from eventdet.errors import FormatError
 from ._checksums import sync
 from ._locks import locked
 
-__all__ = ["MANIFEST", "complete_entry", "failed_entry", "read_manifest", "replace_manifest", "update_manifest"]
+__all__ = [
+    "MANIFEST",
+    "Entry",
+    "complete_entry",
+    "failed_entry",
+    "read_manifest",
+    "replace_manifest",
+    "update_manifest",
+]
 
 MANIFEST = "manifest.jsonl"
 

@@ -5,17 +5,18 @@ Memory is bounded by one shard of each, whatever the length of the recording. A 
 the same bytes with the same options is left alone, so an interrupted conversion is resumed by the same command.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from eventdet.errors import BusyError, OptionError, OutputError
 
 from ._convert_one import ConversionTask
-from ._manifest import complete_entry, failed_entry, read_manifest, update_manifest
+from ._manifest import Entry, complete_entry, failed_entry, read_manifest, update_manifest
 from .conversion import ConvertProgress, ConvertSummary, Outcome, summarise
 from .executors import Executor, SerialExecutor
 from .options import ConvertOptions
 from .planning import ConversionJob, Shard, plan_conversion
+from .store import is_store, open_stored_recording
 
 __all__ = ["convert"]
 
@@ -84,17 +85,18 @@ def convert(
     read_manifest(output)
     progress = _Progress(chosen, on_progress)
     outcomes: list[Outcome] = []
+    tasks = [ConversionTask(job, output, options) for job in chosen]
+    runs = (executor or SerialExecutor(progress.within)).run(tasks)
     try:
-        for outcome in (executor or SerialExecutor(progress.within)).run(
-            [ConversionTask(job, output, options) for job in chosen]
-        ):
+        for outcome in runs:
             outcomes.append(outcome)
             progress.finish(outcome)
             if outcome.error is not None and (is_single or _is_fatal(outcome)):
                 raise outcome.error
     finally:
-        # Also what was done before the end came.
-        update_manifest(output, [_entry(outcome) for outcome in outcomes if not _is_fatal(outcome)])
+        # What was at work ends now, and comes into the manifest though nobody waits for it any more.
+        runs.close()
+        update_manifest(output, _entries(output, chosen, outcomes))
     return summarise(output, outcomes)
 
 
@@ -105,10 +107,17 @@ def _make_folder(output: Path) -> None:
         raise OutputError(f"{output}: cannot be made ({error.strerror})", hint="give another output") from error
 
 
-def _entry(outcome: Outcome) -> dict[str, object]:
-    if outcome.error is None:
-        return complete_entry(outcome.name, outcome.attributes)
-    return failed_entry(outcome.name, outcome.reason)
+def _entries(output: Path, jobs: Iterable[ConversionJob], outcomes: Iterable[Outcome]) -> Iterator[Entry]:
+    """Yield the lines of what failed by itself, and of every recording that is there."""
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    for name in (job.name for job in jobs):
+        outcome = by_name.get(name)
+        if outcome is not None and outcome.error is not None and not _is_fatal(outcome):
+            yield failed_entry(name, outcome.reason)
+        elif outcome is not None and outcome.error is None:
+            yield complete_entry(name, outcome.attributes)
+        elif is_store(output / name):
+            yield complete_entry(name, open_stored_recording(output / name).attributes)
 
 
 def _is_fatal(outcome: Outcome) -> bool:

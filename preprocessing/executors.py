@@ -5,11 +5,12 @@ those of its tasks, which run again; one that kills its process every time is to
 """
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from eventdet.errors import EventdetError, MissingExtraError, OptionError, OutputError
 
@@ -30,12 +31,14 @@ _DASK_RETRIES = 3
 _PRELOADED = ["zarr", "eventdet.preprocessing._convert_one"]
 """Imported once, by the server that the processes are forked from."""
 
+Outcomes: TypeAlias = Generator[Outcome, None, None]
+
 
 class Executor(Protocol):
     """Runs tasks, in any order."""
 
-    def run(self, tasks: Sequence[ConversionTask]) -> Iterator[Outcome]:
-        """Yield what came of each task as it ends; closing the iterator drops those that have not begun."""
+    def run(self, tasks: Sequence[ConversionTask]) -> Outcomes:
+        """Yield what came of each task as it ends; closing the generator drops those that have not begun."""
 
 
 class SerialExecutor:
@@ -50,7 +53,7 @@ class SerialExecutor:
     def __init__(self, on_events: OnEvents | None = None) -> None:
         self._on_events = on_events
 
-    def run(self, tasks: Sequence[ConversionTask]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[ConversionTask]) -> Outcomes:
         """Yield what came of each task, in order."""
         for task in tasks:
             yield convert_recording(task, self._on_events)
@@ -75,7 +78,7 @@ class ProcessExecutor:
             raise OptionError(f"jobs must be > 0, got {num_processes}")
         self._num_processes = num_processes
 
-    def run(self, tasks: Sequence[ConversionTask]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[ConversionTask]) -> Outcomes:
         """Yield what came of each task as it ends."""
         left = {task.job.name: task for task in tasks}
         for _ in range(_MOST_BREAKDOWNS):
@@ -89,12 +92,12 @@ class ProcessExecutor:
             yield next(_run_in_pool([task], 1), None) or _killed(task)
 
 
-def _run_in_pool(tasks: Sequence[ConversionTask], num_processes: int) -> Iterator[Outcome]:
+def _run_in_pool(tasks: Sequence[ConversionTask], num_processes: int) -> Outcomes:
     """Yield the outcomes until all are there or the pool breaks."""
     # Forking a process with threads can hang it, and Zarr has threads.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    pool = ProcessPoolExecutor(min(num_processes, len(tasks)), mp_context=context)
+    pool = ProcessPoolExecutor(min(num_processes, len(tasks)), mp_context=context, initializer=_ignore_interrupts)
     try:
         futures = [pool.submit(convert_recording, task) for task in tasks]
         yield from _as_completed(futures)
@@ -104,7 +107,12 @@ def _run_in_pool(tasks: Sequence[ConversionTask], num_processes: int) -> Iterato
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _as_completed(futures: Sequence[Future[Outcome]]) -> Iterator[Outcome]:
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits: recordings at work and next in line are finished, then it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _as_completed(futures: Sequence[Future[Outcome]]) -> Outcomes:
     waiting = set(futures)
     while waiting:
         done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -142,7 +150,7 @@ class DaskExecutor:
         self._address = address
         self._num_workers = num_workers
 
-    def run(self, tasks: Sequence[ConversionTask]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[ConversionTask]) -> Outcomes:
         """Yield what came of each task as it ends.
 
         Raises

@@ -1,5 +1,7 @@
 import json
+import re
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from eventdet.events import Events
 from eventdet.formats import write_dat
 from eventdet.geometry import GEN1
 from eventdet.preprocessing import REPRESENTATIONS, open_stored_recording
+from tests.preprocessing.stores import gen1_folder
 
 
 def test_convert_of_a_folder_tells_each_failure_once_and_keeps_it_in_the_manifest(
@@ -47,3 +50,23 @@ def test_convert_with_a_representation_of_a_module_in_the_current_folder_stores_
         assert (dict(frames.representation.parameters), frames[0].tolist()) == ({"gain": 2.5}, [5.0] * GEN1.height)
     finally:
         REPRESENTATIONS.pop("event_total", None)
+
+
+class _Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_shown_files_rate_bytes_and_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, terminal = gen1_folder(tmp_path / "gen1"), _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    assert run(["convert", str(source), "-o", str(tmp_path / "out.zarr"), "--window", "2ms"]) == 0
+    assert re.search(r"3/3 files.*Mev/s.*MB written.*0:00:00", terminal.getvalue())
+
+
+def test_a_pipe_is_shown_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = gen1_folder(tmp_path / "gen1")
+    assert run(["convert", str(source), "-o", str(tmp_path / "out.zarr"), "--window", "2ms", "-q"]) == 0
+    assert capsys.readouterr() == ("", "")

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,15 @@ def test_executors_write_the_bytes_of_one_process(
     assert stored == {f"{prefix}/{name}": data for name, data in expected.items() if name != "manifest.jsonl"}
 
 
+def _killing_once(task: ConversionTask) -> Outcome:
+    """Convert a recording; the first time that `train/b` is begun, its process is killed in the middle of it."""
+    once = task.output / "killed"
+    if task.job.name == "train/b_td.zarr" and not once.exists():
+        once.touch()
+        convert_recording(task, lambda _num_events: os.kill(os.getpid(), signal.SIGKILL))
+    return convert_recording(task)
+
+
 def _killing(task: ConversionTask) -> Outcome:
     """Convert a recording; `val` kills its process every time, `train/b` the first time."""
     once = task.output / "killed"
@@ -68,17 +77,31 @@ def test_killed_processes_are_replaced_and_a_task_that_kills_is_left_out(
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_killed_dask_worker_is_replaced_and_the_store_is_the_same(
+    source: Path, expected: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    monkeypatch.setattr("eventdet.preprocessing.executors.convert_recording", _killing_once)
+    executor = DaskExecutor("local", num_workers=2)
+    assert convert(source, tmp_path / "out.zarr", OPTIONS, executor=executor).num_converted == 3
+    assert (tmp_path / "out.zarr/killed").exists()
+    (tmp_path / "out.zarr/killed").unlink()
+    assert content_of(tmp_path / "out.zarr") == expected
+
+
 class _Cut:
     """Ends after the first recording, as Ctrl-C would."""
 
-    def run(self, tasks: list[ConversionTask]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[ConversionTask]) -> Generator[Outcome, None, None]:
         yield convert_recording(tasks[0])
         raise KeyboardInterrupt
 
 
 def test_what_was_done_before_the_end_came_is_in_the_manifest(source: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        convert(source, tmp_path / "out.zarr", OPTIONS, executor=_Cut())  # type: ignore[arg-type]
+        convert(source, tmp_path / "out.zarr", OPTIONS, executor=_Cut())
     assert (tmp_path / "out.zarr/manifest.jsonl").read_text().count("\n") == 1
 
 

@@ -92,6 +92,23 @@ def test_conversion_killed_at_twenty_moments_resumes_to_the_same_bytes(
     _assert_resumes(_drives(tmp_path / "gen1"), tmp_path, [rng.uniform(0, 2.0) for _ in range(20)], *options)
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_interrupted_conversion_ends_tidily_and_resumes(tmp_path: Path, jobs: str) -> None:
+    source, output = _drives(tmp_path / "gen1"), tmp_path / "out.zarr"
+    command = [sys.executable, "-m", "eventdet.cli", "convert", str(source), "-o", str(output), "--window", "20ms"]
+    process = subprocess.Popen([*command, "-q", "--jobs", jobs], stderr=subprocess.PIPE, start_new_session=True)
+    while not list(output.rglob(".tmp-*")):
+        time.sleep(0.01)
+    # As a terminal does: to every process of the group.
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate()
+    assert (process.returncode, told.decode()) == (130, "interrupted\n")
+    assert list(output.rglob(".*")) == []
+    assert verify_store(output, deep=True).findings == ()
+    summary = convert(source, output, KILLABLE)
+    assert summary.num_converted + summary.num_up_to_date == 4
+
+
 def test_recording_that_another_process_writes_is_skipped_and_told(tmp_path: Path) -> None:
     source = gen1_folder(tmp_path / "gen1")
     (tmp_path / "out.zarr/val").mkdir(parents=True)

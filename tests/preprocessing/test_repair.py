@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from eventdet.errors import BusyError, InputError
 from eventdet.preprocessing import convert
 from eventdet.preprocessing._layout import hidden_names
 from eventdet.preprocessing._locks import locked
+from eventdet.preprocessing._manifest import failed_entry, read_manifest, update_manifest
 from eventdet.preprocessing.repair import RepairReport, remove_recordings, repair_store
 from eventdet.preprocessing.verify import verify_store
 
@@ -100,6 +102,14 @@ def test_lock_file_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("process 1 on elsewhere")
     with locked(tmp_path / "lock"):
         assert (tmp_path / "lock").read_text().startswith(f"process {os.getpid()}")
+
+
+def test_writers_of_the_manifest_at_the_same_time_lose_no_line(tmp_path: Path) -> None:
+    names = [f"{number}.zarr" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: update_manifest(tmp_path, [failed_entry(name, "why")]), names))
+    assert sorted(read_manifest(tmp_path)) == sorted(names)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.jsonl"]
 
 
 def test_commands_repair_and_remove(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
