@@ -13,9 +13,15 @@ from torch.utils.data import DataLoader, RandomSampler
 from eventdet.formats import write_dat
 from eventdet.geometry import GEN1
 from eventdet.preprocessing import ConvertOptions, Representation, StoredFrames, convert, open_stored_recording
-from eventdet.preprocessing.dataset import ClipDataset, ClipOptions, clip_loader
-from eventdet.preprocessing.dataset_sampling import ClipSampler
-from eventdet.preprocessing.dataset_sources import ClipSource, event_sources, frame_sources
+from eventdet.preprocessing.dataset import (
+    ClipDataset,
+    ClipOptions,
+    ClipSampler,
+    ClipSource,
+    clip_loader,
+    event_sources,
+    frame_sources,
+)
 
 from ._traffic import traffic
 from .rows import BenchmarkRow, compare, import_peer

@@ -18,10 +18,16 @@ from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
 from eventdet.formats import DatRecording, Recording, find_boxes, open_recording, read_boxes
 from eventdet.geometry import PixelMap, SensorSize, fit_pixels
+from eventdet.preprocessing.representations import Representation, Tensor
+from eventdet.preprocessing.store import (
+    StoredFrames,
+    StoredRecording,
+    find_stored_recordings,
+    is_store,
+    open_stored_recording,
+)
 
 from .augment import ClipTransform
-from .representations import Representation, Tensor
-from .store import StoredFrames, StoredRecording, find_stored_recordings, is_store, open_stored_recording
 
 __all__ = ["ClipGrid", "ClipRef", "ClipSource", "EventSource", "FrameSource", "event_sources", "frame_sources"]
 

@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError, check_option
+from eventdet.preprocessing.representations import Tensor
 
 from .augment import Augmentation, ClipTransform
-from .dataset_batch import ClipBatch, SparseBuilder, SparseFrames, join_rows, label_rows
-from .dataset_sources import ClipRef, ClipSource
-from .representations import Tensor
+from .batch import ClipBatch, SparseBuilder, SparseFrames, join_rows, label_rows
+from .sources import ClipRef, ClipSource
 
 __all__ = ["ClipDataset", "ClipOptions", "clip_loader"]
 
@@ -112,9 +112,13 @@ class ClipDataset(Dataset[ClipBatch]):
 
     def __getitem__(self, clip: int | ClipRef) -> ClipBatch:
         """Return a batch of one clip."""
-        return self.__getitems__([clip])
+        return self.batch([clip])
 
     def __getitems__(self, clips: Sequence[int | ClipRef]) -> ClipBatch:
+        """Return the clips as one batch; torch's loader asks in this way."""
+        return self.batch(clips)
+
+    def batch(self, clips: Sequence[int | ClipRef]) -> ClipBatch:
         """Return the clips as one batch.
 
         Raises

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from eventdet.errors import OptionError
 
-from .dataset_sources import ClipRef
+from .sources import ClipRef
 
 if TYPE_CHECKING:
-    from .dataset import ClipDataset
+    from .clips import ClipDataset
 
 __all__ = ["ClipSampler", "StreamSampler", "balanced_weights", "share_recordings"]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdet.errors import OptionError
-from eventdet.preprocessing.dataset_batch import ClipBatch, SparseBuilder, SparseFrames
+from eventdet.preprocessing.dataset.batch import ClipBatch, SparseBuilder, SparseFrames
 
 
 def _sparse(frames: torch.Tensor) -> SparseFrames:

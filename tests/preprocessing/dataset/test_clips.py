@@ -1,6 +1,8 @@
 """Clips as batches: the tensors of their windows, their labels, and the same from every source and worker."""
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +16,11 @@ from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert
-from eventdet.preprocessing.augment import Augmentation
-from eventdet.preprocessing.dataset import ClipDataset, ClipOptions, clip_loader
-from eventdet.preprocessing.dataset_batch import ClipBatch, SparseFrames
-from eventdet.preprocessing.dataset_sampling import ClipSampler, StreamSampler
-from eventdet.preprocessing.dataset_sources import (
+from eventdet.preprocessing.dataset.augment import Augmentation
+from eventdet.preprocessing.dataset.batch import ClipBatch, SparseFrames
+from eventdet.preprocessing.dataset.clips import ClipDataset, ClipOptions, clip_loader
+from eventdet.preprocessing.dataset.sampling import ClipSampler, StreamSampler
+from eventdet.preprocessing.dataset.sources import (
     ClipRef,
     ClipSource,
     EventSource,
@@ -64,7 +66,7 @@ def test_grid_clips_hold_the_tensors_of_their_windows_bins_as_channels(
     assert [(ref.source, ref.t0_us - START_US) for ref in dataset.clips] == [
         (0, 0), (0, 30_000), (0, 60_000), (0, 90_000), (1, 0), (1, 30_000),
     ]  # fmt: skip
-    batch = dataset.__getitems__([1, 4])
+    batch = dataset.batch([1, 4])
     assert _dense(batch).shape == (3, 2, 2 * 2, *SIZE)
     for place, (source, t0_us) in enumerate([(0, START_US + 30_000), (1, START_US)]):
         for step in range(3):
@@ -91,7 +93,7 @@ def test_label_clips_end_at_the_stamps_of_the_labels(recordings: tuple[Path, lis
     folder, events = recordings
     dataset = ClipDataset(_events_of(folder), ClipOptions(num_windows=2))
     assert [ref.t0_us for ref in dataset.clips] == [START_US + 10_000, START_US + 27_000]
-    batch = dataset.__getitems__([0, 1])
+    batch = dataset.batch([0, 1])
     np.testing.assert_array_equal(_dense(batch)[1, 1], _tensor(events[0], START_US + 37_000).reshape(4, *SIZE))
     # Window 0 of the second clip ends at 37 ms, before the label at 47 ms by its whole stride.
     assert batch.rows.tolist() == [[1, 0, 0, 1, 2, 5, 8], [1, 0, 1, 8, 0, 12, 6], [1, 1, 0, 0, 0, 4, 4]]
@@ -143,7 +145,7 @@ def test_stored_events_stored_tensors_and_files_give_the_same_batches(recordings
     ]
     for steps in ("windows", "bins"):
         options = ClipOptions(num_windows=3, align="grid", steps=steps)
-        batches = [ClipDataset(kind, options).__getitems__(list(range(6))) for kind in kinds]
+        batches = [ClipDataset(kind, options).batch(list(range(6))) for kind in kinds]
         assert _dense(batches[0]).any()
         for other in batches[1:]:
             np.testing.assert_array_equal(_dense(other), _dense(batches[0]))
@@ -170,7 +172,7 @@ def test_stored_windows_that_end_at_labels_are_clips_of_one(recordings: tuple[Pa
     sources = frame_sources(store)
     dataset = ClipDataset(sources, ClipOptions())
     assert [ref.t0_us - START_US for ref in dataset.clips] == [20_000, 37_000]
-    batch = dataset.__getitems__([0, 1])
+    batch = dataset.batch([0, 1])
     np.testing.assert_array_equal(_dense(batch)[0, 1], _tensor(events[0], START_US + 37_000).reshape(4, *SIZE))
     assert batch.rows[:, 1].tolist() == [0, 0, 1]
     for options in (ClipOptions(num_windows=2), ClipOptions(align="grid")):
@@ -208,10 +210,10 @@ def test_sparse_batch_scatters_to_the_dense_one(recordings: tuple[Path, list[Eve
     folder, _ = recordings
     dense = ClipDataset(_events_of(folder), ClipOptions(num_windows=3, align="grid"))
     sparse = ClipDataset(_events_of(folder), ClipOptions(num_windows=3, align="grid", sparse=True))
-    batch = sparse.__getitems__([0, 5])
+    batch = sparse.batch([0, 5])
     assert isinstance(batch.frames, SparseFrames)
     moved = batch.to("cpu")
-    np.testing.assert_array_equal(_dense(moved), _dense(dense.__getitems__([0, 5])))
+    np.testing.assert_array_equal(_dense(moved), _dense(dense.batch([0, 5])))
     assert len(batch.frames.places) == np.count_nonzero(_dense(moved))
 
 
@@ -222,11 +224,11 @@ def test_augmented_clip_depends_on_seed_epoch_and_clip_alone(recordings: tuple[P
     dataset = ClipDataset(_events_of(folder), options, augmentation, seed=3)
     again = ClipDataset(_events_of(folder), options, augmentation, seed=3)
     other = ClipDataset(_events_of(folder), options, augmentation, seed=4)
-    together = _dense(dataset.__getitems__([0, 1, 2]))
+    together = _dense(dataset.batch([0, 1, 2]))
     np.testing.assert_array_equal(_dense(again[2])[:, 0], together[:, 2])
-    assert (_dense(other.__getitems__([0, 1, 2])) != together).any()
+    assert (_dense(other.batch([0, 1, 2])) != together).any()
     next_epoch = [ref._replace(epoch=1) for ref in dataset.clips[:3]]
-    assert (_dense(dataset.__getitems__(next_epoch)) != together).any()
+    assert (_dense(dataset.batch(next_epoch)) != together).any()
 
 
 def test_mirrored_clips_of_all_sources_are_equal_and_their_boxes_mirrored(
@@ -251,7 +253,7 @@ def test_mirrored_clips_of_all_sources_are_equal_and_their_boxes_mirrored(
 
 def test_filling_clip_is_empty_and_known_to_be(recordings: tuple[Path, list[Events]]) -> None:
     folder, _ = recordings
-    batch = ClipDataset(_events_of(folder), ClipOptions(num_windows=2)).__getitems__([ClipRef(-1, 0), 0])
+    batch = ClipDataset(_events_of(folder), ClipOptions(num_windows=2)).batch([ClipRef(-1, 0), 0])
     assert not _dense(batch)[:, 0].any()
     assert batch.labelled[:, 0].all()
     assert batch.source.tolist() == [-1, 0]
@@ -369,3 +371,8 @@ def test_window_that_was_not_stored_is_refused(recordings: tuple[Path, list[Even
     (source, _) = frame_sources(convert_recordings(folder / "dat", folder / "store"))
     with pytest.raises(OptionError, match="no stored window begins at 1000001 us"):
         source.fill(START_US + 1, [np.empty((2, 2, *SIZE), np.uint8)])
+
+
+def test_import_of_preprocessing_does_not_load_torch() -> None:
+    code = "import sys, eventdet.preprocessing; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

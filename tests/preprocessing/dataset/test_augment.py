@@ -10,7 +10,7 @@ from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing import Representation
-from eventdet.preprocessing.augment import Augmentation, ClipTransform
+from eventdet.preprocessing.dataset.augment import Augmentation, ClipTransform
 
 SIZE = SensorSize(5, 8)
 PIXELS = fit_pixels(SIZE, SIZE)

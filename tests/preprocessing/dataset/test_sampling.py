@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
-from eventdet.preprocessing.dataset import ClipDataset, ClipOptions
-from eventdet.preprocessing.dataset_sampling import ClipSampler, StreamSampler, balanced_weights, share_recordings
-from eventdet.preprocessing.dataset_sources import ClipRef, event_sources
+from eventdet.preprocessing.dataset.clips import ClipDataset, ClipOptions
+from eventdet.preprocessing.dataset.sampling import ClipSampler, StreamSampler, balanced_weights, share_recordings
+from eventdet.preprocessing.dataset.sources import ClipRef, event_sources
 
 from .recordings import REPRESENTATION, START_US, WINDOW_US, write_recordings
 
