@@ -113,9 +113,6 @@ class StoredFrames:
     rows: RowReader
     """Shape (windows, ...): all of them."""
 
-    representation: Representation
-    """What each tensor is."""
-
     start_us: int
     """Start of window 0."""
 
@@ -127,6 +124,11 @@ class StoredFrames:
 
     starts_us: NDArray[np.int64] | None = None
     """Shape (windows,): start of each window where there is no stride."""
+
+    @property
+    def representation(self) -> Representation:
+        """What each tensor is; raises as :meth:`Representation.from_dict`."""
+        return Representation.from_dict(self.rows.attributes)
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -263,7 +265,7 @@ class StoredRecording:
         grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
         has_starts = (self.path / "index" / "window_start").is_dir()
         starts = self._column("index/window_start") if has_starts else None
-        return StoredFrames(rows, Representation.from_dict(attributes), **grid, starts_us=starts)
+        return StoredFrames(rows, **grid, starts_us=starts)
 
     @property
     def label_windows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -229,7 +229,11 @@ class Representation:
             When it is not registered. A module that the fields name is not imported: data must not choose code.
         """
         name = str(fields["name"]).rpartition(".")[2]
-        check_option("representation", name, REPRESENTATIONS)
+        if name not in REPRESENTATIONS:
+            raise OptionError(
+                f"the representation {fields['name']} is not registered",
+                hint="import the module that registers it first",
+            )
         return cls(name, int(fields["bins"]), **fields.get("parameters", {}))
 
     @property
