@@ -47,8 +47,9 @@ def _frames(recordings: "list[StoredRecordingInfo]") -> list[str]:
     """Return a line for each kind of tensors."""
     kinds: dict[str, list[FramesInfo]] = {}
     for frames in (frames for one in recordings for frames in one.frames):
-        grid = f"every {frames.stride_us} us" if frames.stride_us else "each ending at labels"
-        kind = f"{_named(frames.representation)} of {frames.window_us} us {grid}"
+        extent = f"{frames.window_us} us" if frames.window_us else "as many events"
+        grid = f"every {frames.stride_us} us" if frames.stride_us else "at labels" if frames.window_us else "in a row"
+        kind = f"{_named(frames.representation)} of {extent} {grid}"
         kinds.setdefault(kind, []).append(frames)
     lines = []
     for kind, parts in kinds.items():

@@ -53,7 +53,7 @@ def command(
         ),
     ] = "histogram",
     bins: Annotated[int, typer.Option(help="Time bins a window.", min=1, max=1000)] = 5,
-    window: Annotated[str, typer.Option(help="Length of a window, e.g. 250ms.")] = "250ms",
+    window: Annotated[str, typer.Option(help="Extent of a window: 250ms, 20000ev, or 50ms,20000ev.")] = "250ms",
     stride: Annotated[
         str | None, typer.Option(help="From one window's start to the next; default: the window.", show_default=False)
     ] = None,
@@ -111,13 +111,17 @@ def command(
             json=json,
         )
     from eventdet.errors import PartialError
+    from eventdet.formats import parse_windows
     from eventdet.preprocessing import ConvertOptions, Shard, convert
     from eventdet.units import parse_duration_us
 
+    grid = parse_windows(window, stride)
     options = ConvertOptions(
         representation=parse_representation(representation, bins=bins),
-        window_us=parse_duration_us(window, name="--window"),
-        stride_us=None if stride is None else parse_duration_us(stride, name="--stride"),
+        window_us=grid.length_us,
+        stride_us=grid.stride_us,
+        window_events=grid.num_events,
+        stride_events=grid.stride_events,
         align=align,
         write_events=not no_events,
         write_frames=not no_frames,

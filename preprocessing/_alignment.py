@@ -1,7 +1,6 @@
 """Windows and labels: which window belongs to a label, and windows that end where a label stands."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from eventdet.events import Events
 from eventdet.formats import Window
 
-__all__ = ["WindowRow", "newest_windows", "windows_ending_at"]
+__all__ = ["newest_windows", "windows_ending_at"]
 
 
 def windows_ending_at(batches: Iterable[Events], ends: Iterable[int], *, length_us: int) -> Iterator[Window]:
@@ -39,23 +38,9 @@ def windows_ending_at(batches: Iterable[Events], ends: Iterable[int], *, length_
         pass
 
 
-class WindowRow(NamedTuple):
-    """Windows of one length at one distance: number k spans ``[start + k * stride, start + k * stride + window)``."""
+def newest_windows(stamps: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each stamp the number of the newest window that has ended by then, -1 where none has; shape (n,).
 
-    start_us: int
-    """Start of window 0."""
-
-    window_us: int
-    """Length of a window."""
-
-    stride_us: int
-    """From one start to the next."""
-
-    num_windows: int = 0
-    """How many there are."""
-
-
-def newest_windows(stamps: NDArray[np.int64], row: WindowRow) -> NDArray[np.int64]:
-    """Return for each stamp the number of the newest window that has ended by then, -1 where none has; shape (n,)."""
-    newest = (stamps - row.start_us - row.window_us) // row.stride_us
-    return np.clip(newest, -1, row.num_windows - 1)
+    The ends of the windows, in their order, do not decrease.
+    """
+    return np.searchsorted(ends, stamps, side="right") - 1

@@ -18,13 +18,13 @@ from eventdet.boxes import Boxes
 from eventdet.errors import EventdetError, InputError
 from eventdet.events import Events
 from eventdet.filters import EventFilter, FilteredRecording, move_boxes
-from eventdet.formats import Recording, Window, WindowGrid, cut_windows, open_recording
+from eventdet.formats import Recording, Window, cut_windows, open_recording
 from eventdet.formats.label_presets import LABEL_PRESETS
 from eventdet.formats.prophesee_boxes import read_label_file
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.triggers import Triggers
 
-from ._alignment import WindowRow, newest_windows, windows_ending_at
+from ._alignment import newest_windows, windows_ending_at
 from ._checksums import digest_of_file, find_damaged_files
 from .conversion import Outcome
 from .options import ConvertOptions
@@ -194,12 +194,8 @@ def _write_streams(
     if not options.write_frames:
         for _ in batches:
             pass
-    elif options.align == "label-end":
-        _write_frames_at(label_stamps, batches, source.recording.sensor_size, writer, options)
     else:
-        row = _write_frames_on_grid(batches, source.recording.sensor_size, writer, options)
-        if label_stamps is not None:
-            writer.add_label_windows(newest_windows(label_stamps, row))
+        _write_windows(batches, label_stamps, source.recording.sensor_size, writer, options)
     found = Triggers.concatenate(triggers)
     if len(found):
         writer.add_triggers(found)
@@ -227,42 +223,48 @@ class _Passing:
             self._on_events(self.num_events)
 
 
-def _write_frames_on_grid(
-    batches: Iterable[Events], size: SensorSize, writer: RecordingWriter, options: ConvertOptions
-) -> WindowRow:
-    windows = cut_windows(batches, WindowGrid(options.window_us, options.step_us, None, None))
-    # The grid begins at a multiple of the stride that only the first event tells.
-    first = next(windows, None)
-    row = WindowRow(0 if first is None else first.t0_us, options.window_us, options.step_us)
-    num_windows = _write_frames(chain([] if first is None else [first], windows), row, size, writer, options)
-    return row._replace(num_windows=num_windows)
-
-
-def _write_frames_at(
-    stamps: NDArray[np.int64] | None,
+def _write_windows(
     batches: Iterable[Events],
+    label_stamps: NDArray[np.int64] | None,
     size: SensorSize,
     writer: RecordingWriter,
     options: ConvertOptions,
 ) -> None:
-    ends = np.empty(0, np.int64) if stamps is None else stamps
-    row = WindowRow(int(ends[0]) - options.window_us if len(ends) else 0, options.window_us, stride_us=0)
-    windows = windows_ending_at(batches, ends.tolist(), length_us=options.window_us)
-    _write_frames(windows, row, size, writer, options)
-    if stamps is not None:
-        writer.add_label_windows(np.arange(len(ends)), starts=ends - options.window_us)
+    """Write the tensors of all windows, where these lie, and which one belongs to each label."""
+    if options.align == "label-end":
+        stamps = [] if label_stamps is None else label_stamps.tolist()
+        starts, ends = _write_frames(
+            windows_ending_at(batches, stamps, length_us=options.window_us or 0), size, writer, options
+        )
+        writer.add_window_edges(starts)
+    else:
+        starts, ends = _write_frames(cut_windows(batches, options.grid), size, writer, options)
+        if options.has_counts:
+            writer.add_window_edges(starts, ends=ends)
+    if label_stamps is not None:
+        writer.add_label_windows(newest_windows(label_stamps, ends))
 
 
 def _write_frames(
-    windows: Iterable[Window], row: WindowRow, size: SensorSize, writer: RecordingWriter, options: ConvertOptions
-) -> int:
-    """Write the tensor of each window, and return how many there were."""
+    windows: Iterator[Window], size: SensorSize, writer: RecordingWriter, options: ConvertOptions
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Write the tensor of each window, and return their starts and ends, microseconds."""
+    # A grid begins at a multiple of the stride that only the first event tells.
+    first = next(windows, None)
     pixels = fit_pixels(size, size)
+    is_regular = options.align == "grid" and not options.has_counts
     frames = writer.add_frames(
-        options.representation, pixels, start_us=row.start_us, window_us=row.window_us, stride_us=row.stride_us
+        options.representation,
+        pixels,
+        start_us=0 if first is None else first.t0_us,
+        window_us=0 if options.has_counts else options.window_us or 0,
+        stride_us=options.grid.stride_us or 0 if is_regular else 0,
     )
     tensor = np.empty(options.representation.shape(pixels.target), options.representation.dtype)
-    for window in windows:
+    edges = []
+    for window in chain([] if first is None else [first], windows):
         options.representation(window.events, window.t0_us, window.t1_us, pixels, tensor)
         frames.put(tensor)
-    return frames.num_rows
+        edges.append((window.t0_us, window.t1_us))
+    starts, ends = np.array(edges, np.int64).reshape(-1, 2).T
+    return starts, ends

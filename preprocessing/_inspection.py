@@ -130,6 +130,14 @@ def _check_frames(recording: StoredRecording, name: str, *, deep: bool) -> Fault
         shape, dtype = frames.representation.shape(recording.sensor_size), frames.representation.dtype
     count = int(recording.attributes.get("num_frames", 0))
     yield from _expect(f"frames/{name}", frames.rows, (count, *shape), dtype)
+    for edge, listed in (("start", frames.starts_us), ("end", frames.ends_us)):
+        if listed is not None and (listed.shape != (count,) or np.any(np.diff(listed) < 0)):
+            yield f"index/window_{edge}", f"must be {count} stamps that rise"
+    belonging = recording.path / "index" / "label_window"
+    if belonging.is_dir():
+        windows = _read_all(open_rows(belonging))
+        if len(windows) != len(recording.label_windows[0]) or np.any((windows < -1) | (windows >= count)):
+            yield "index/label_window", f"must name windows below {count}, one for each stamp of a label"
     if deep:
         for _ in frames:
             pass

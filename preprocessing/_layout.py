@@ -9,7 +9,8 @@ One Zarr v3 group a recording::
     labels/t x y w h class_id score track_id   one column each, (l,)
     index/label_t              int64, the distinct label stamps
     index/label_window         int64, the window that belongs to each of them: the newest that has ended, -1 for none
-    index/window_start         int64 (windows,), where windows end at labels and so have no common stride
+    index/window_start         int64 (windows,), where windows have no common stride: they end at labels, or by count
+    index/window_end           int64 (windows,), where they have no common length: they end by count
     triggers/t channel value   int64, uint8, uint8: external triggers in the order of the source, where it had any
     frames/<representation>    (windows, ...), one window a chunk
 

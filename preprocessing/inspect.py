@@ -27,10 +27,10 @@ class FramesInfo:
     """Windows, empty ones too."""
 
     window_us: int
-    """Length of a window, microseconds."""
+    """Length of a window, microseconds; 0 where windows end by count."""
 
     stride_us: int
-    """From one window's start to the next, microseconds; 0 where windows end at labels."""
+    """From one window's start to the next, microseconds; 0 where windows end at labels or by count."""
 
     raw_bytes: int
     """Bytes of the tensors in memory."""

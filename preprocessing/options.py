@@ -7,7 +7,7 @@ from typing import Any
 
 from eventdet.errors import OptionError, check_option
 from eventdet.filters import EventFilter, parse_filter
-from eventdet.formats import ReadPolicy
+from eventdet.formats import ReadPolicy, WindowGrid, check_grid
 from eventdet.formats.label_presets import LABEL_PRESETS
 from eventdet.geometry import SensorSize, check_sensor_size
 
@@ -38,11 +38,17 @@ class ConvertOptions:
     representation: Representation = _DEFAULT_REPRESENTATION
     """Tensor of a window."""
 
-    window_us: int = 250_000
-    """Length of a window, microseconds."""
+    window_us: int | None = 250_000
+    """Length of a window, microseconds; None: a count alone ends it."""
 
     stride_us: int | None = None
     """From one window's start to the next, microseconds; None: the window. Not used by ``label-end``."""
+
+    window_events: int | None = None
+    """Events that make a window full, see :class:`eventdet.formats.WindowGrid`; None: only time ends it."""
+
+    stride_events: int | None = None
+    """Events from one window's start to the next; None: those of a window."""
 
     align: str = "grid"
     """One of `ALIGNMENTS`."""
@@ -80,10 +86,9 @@ class ConvertOptions:
         self.parse_filters()
         check_option("align", self.align, ALIGNMENTS)
         check_option("labels", self.labels, LABEL_PRESETS)
-        for name in ("window_us", "stride_us", "end_us"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise OptionError(f"{name} must be > 0, got {value}")
+        check_grid(self.grid)
+        if self.align == "label-end" and self.has_counts:
+            raise OptionError("windows that end at labels have a length alone", hint="give a duration, like 50ms")
         if (self.start_us or 0) < 0 or (self.end_us is not None and (self.start_us or 0) >= self.end_us):
             raise OptionError(f"start_us must be >= 0 and before end_us, got {self.start_us} and {self.end_us}")
         if self.sensor_size is not None:
@@ -92,9 +97,15 @@ class ConvertOptions:
             raise OptionError("nothing to write: neither events nor frames", hint="leave out one of the two")
 
     @property
-    def step_us(self) -> int:
-        """From one window's start to the next, microseconds."""
-        return self.stride_us or self.window_us
+    def grid(self) -> WindowGrid:
+        """Where windows lie."""
+        stride_us = self.window_us if self.stride_us is None else self.stride_us
+        return WindowGrid(self.window_us, stride_us, None, None, self.window_events, self.stride_events)
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether windows end by the number of their events, and so differ in length."""
+        return self.window_events is not None
 
     @property
     def takes_part(self) -> bool:
@@ -112,7 +123,7 @@ class ConvertOptions:
             **plain,
             "representation": self.representation.to_dict(),
             "policy": asdict(ReadPolicy.of(self.policy)),
-            "stride_us": self.step_us,
+            "stride_us": self.grid.stride_us,
         }
 
     @property

@@ -117,13 +117,16 @@ class StoredFrames:
     """Start of window 0."""
 
     window_us: int
-    """Length of a window."""
+    """Length of a window; 0 where they end by count, each of its own length."""
 
     stride_us: int
-    """From one window's start to the next; 0 where windows end at labels, each of its own start."""
+    """From one window's start to the next; 0 where windows end at labels or by count, each of its own start."""
 
     starts_us: NDArray[np.int64] | None = None
     """Shape (windows,): start of each window where there is no stride."""
+
+    ends_us: NDArray[np.int64] | None = None
+    """Shape (windows,): end of each window where there is no length."""
 
     @property
     def representation(self) -> Representation:
@@ -155,7 +158,7 @@ class StoredFrames:
     def window(self, index: int) -> tuple[int, int]:
         """Return ``(t0, t1)`` of a window in microseconds, half-open."""
         t0_us = self.start_us + index * self.stride_us if self.starts_us is None else int(self.starts_us[index])
-        return t0_us, t0_us + self.window_us
+        return t0_us, t0_us + self.window_us if self.ends_us is None else int(self.ends_us[index])
 
 
 class StoredRecording:
@@ -263,9 +266,8 @@ class StoredRecording:
         rows = open_rows(self.path / "frames" / check_option("name", name or names[0], names))
         attributes = rows.attributes
         grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
-        has_starts = (self.path / "index" / "window_start").is_dir()
-        starts = self._column("index/window_start") if has_starts else None
-        return StoredFrames(rows, **grid, starts_us=starts)
+        starts, ends = (self._optional_column(f"index/window_{edge}") for edge in ("start", "end"))
+        return StoredFrames(rows, **grid, starts_us=starts, ends_us=ends)
 
     @property
     def label_windows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -317,6 +319,9 @@ class StoredRecording:
     def _column(self, name: str) -> NDArray[Any]:
         rows = open_rows(self.path / name)
         return rows.read(0, rows.shape[0])
+
+    def _optional_column(self, name: str) -> NDArray[Any] | None:
+        return self._column(name) if (self.path / name).is_dir() else None
 
     def _damaged(self, reason: str) -> FormatError:
         return FormatError(f"{self.path}: damaged, {reason}", hint="convert the recording again")

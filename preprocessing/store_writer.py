@@ -280,8 +280,8 @@ class RecordingWriter:
         pixel_map : PixelMap
             How sensor pixels land in them.
         start_us, window_us, stride_us : int
-            Window k is ``[start_us + k * stride_us, start_us + k * stride_us + window_us)``. A stride of 0 says that
-            the starts are listed (`add_label_windows`).
+            Window k is ``[start_us + k * stride_us, start_us + k * stride_us + window_us)``. A stride or
+            length of 0 says that starts or ends are listed (`add_window_edges`).
         """
         array = create_frames(
             self._group,
@@ -302,19 +302,23 @@ class RecordingWriter:
         self._frames.append(ShardBuffer(array))
         return self._frames[-1]
 
-    def add_label_windows(self, windows: NDArray[np.int64], *, starts: NDArray[np.int64] | None = None) -> None:
-        """Write which window belongs to each distinct stamp of a label, -1 for none; at most once.
+    def add_window_edges(self, starts: NDArray[np.int64], *, ends: NDArray[np.int64] | None = None) -> None:
+        """Write where windows begin that have no common stride; at most once.
 
         Parameters
         ----------
-        windows : ndarray, shape (n,), int64
-            Numbers of windows, in the order of the stamps.
-        starts : ndarray, shape (m,), int64, optional
-            Starts of all windows, microseconds, where they have no common stride.
+        starts : ndarray, shape (windows,), int64
+            Microseconds.
+        ends : ndarray, shape (windows,), int64, optional
+            Where they have no common length either.
         """
+        create_column(self._group, "index/window_start", starts)
+        if ends is not None:
+            create_column(self._group, "index/window_end", ends)
+
+    def add_label_windows(self, windows: NDArray[np.int64]) -> None:
+        """Write the number of the window that belongs to each distinct stamp of a label, -1 for none; at most once."""
         create_column(self._group, "index/label_window", windows)
-        if starts is not None:
-            create_column(self._group, "index/window_start", starts)
 
     def publish(self, attributes: Mapping[str, Any]) -> None:
         """Write what is still buffered and the attributes, then let the recording appear under its name.

@@ -4,7 +4,7 @@ Importing this package loads NumPy alone; Numba comes in when the first event is
 """
 
 from ._dat_records import pack_dat
-from ._windows import Window, WindowCutter, WindowGrid, cut_windows, parse_windows
+from ._windows import Window, WindowCutter, WindowGrid, check_grid, cut_windows, parse_windows
 from .aedat2 import AEDAT2_DAVIS, AEDAT2_DVS128, read_aedat2
 from .aedat4 import AEDAT4, read_aedat4, write_aedat4
 from .aer40 import AER40, read_aer40, write_aer40
@@ -57,6 +57,7 @@ __all__ = [
     "Window",
     "WindowCutter",
     "WindowGrid",
+    "check_grid",
     "cut_windows",
     "detect_format",
     "find_boxes",

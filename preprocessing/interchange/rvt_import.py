@@ -241,7 +241,9 @@ def _write_frames(
         sequence.representation, fit_pixels(size, size),
         start_us=int(starts[0]), window_us=sequence.window_us, stride_us=stride_us,
     )  # fmt: skip
-    writer.add_label_windows(sequence.label_windows, starts=None if stride_us else starts)
+    writer.add_label_windows(sequence.label_windows)
+    if not stride_us:
+        writer.add_window_edges(starts)
     for row in range(len(starts)):
         with _reading(sequence.tensors):
             channels = data[row]

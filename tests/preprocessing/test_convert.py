@@ -343,7 +343,7 @@ def test_parts_can_be_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"window_us": 0}, "window_us must be > 0"),
+        ({"window_us": 0}, "length_us must be > 0"),
         ({"stride_us": -5}, "stride_us must be > 0"),
         ({"policy": "guess"}, "policy must be one of"),
         ({"write_events": False, "write_frames": False}, "nothing to write"),

@@ -1,6 +1,7 @@
 """What the options of a conversion leave out, move and align; each count is told."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from eventdet.preprocessing import (
     open_stored_recording,
 )
 from eventdet.preprocessing.estimate import estimate_conversion
+from eventdet.preprocessing.verify import verify_store
 
 from .stores import content_of, gen1_folder
 
@@ -72,6 +74,23 @@ def test_recording_without_labels_has_no_windows_that_end_at_them(drive: Path) -
     assert (len(stored.frames()), stored.num_events) == (0, 5000)
 
 
+def test_windows_by_count_know_their_edges_and_the_labels_their_windows(drive: Path) -> None:
+    stored = _converted(drive, window_us=None, window_events=700)
+    frames, events = stored.frames(), read_dat(drive)[0]
+    edges = [frames.window(number) for number in range(len(frames))]
+    counts = [len(events.between(*edge)) for edge in edges]
+    # Events of one stamp stay together: a window may hold a few more.
+    assert sum(counts) == 5000
+    assert all(700 <= count < 710 for count in counts[:-1])
+    assert all(before[1] == after[0] for before, after in pairwise(edges))
+    for number, edge in enumerate(edges):
+        expected = event_histogram(events, edge, bins=5, pixel_map=fit_pixels(GEN1, GEN1))
+        np.testing.assert_array_equal(frames[number], expected)
+    stamps, windows = stored.label_windows
+    assert windows.tolist() == [sum(end <= stamp for _, end in edges) - 1 for stamp in stamps.tolist()]
+    assert verify_store(stored.path, deep=True).findings == ()
+
+
 def test_part_bounds_events_labels_and_windows(drive: Path) -> None:
     first = int(read_dat(drive)[0].t[0])
     stored = _converted(drive, start_us=300_000, end_us=700_000, window_us=100_000)
@@ -104,9 +123,10 @@ def test_labels_move_with_the_events(drive: Path) -> None:
     [
         ({"align": "middle"}, "align must be one of grid, label-end"),
         ({"labels": "coco"}, "labels must be one of none"),
+        ({"align": "label-end", "window_us": None, "window_events": 9}, "windows that end at labels have a length"),
         ({"start_us": 5, "end_us": 5}, "start_us must be >= 0 and before end_us"),
         ({"start_us": -1}, "start_us must be >= 0"),
-        ({"end_us": 0}, "end_us must be > 0"),
+        ({"end_us": 0}, "start_us must be >= 0 and before end_us"),
     ],
     ids=lambda value: str(value),
 )
