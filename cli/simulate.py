@@ -64,14 +64,16 @@ def _parse_split(text: str) -> tuple[float, float, float]:
 
 
 def _write_recording(output: Path, duration_us: int, seed: int, label_rate: float, *, quiet: bool, json: bool) -> None:
-    from eventdet.simulation import SimulationConfig, write_recording
+    from eventdet.simulation import write_recording
     from eventdet.units import MICROSECONDS_PER_SECOND
 
     seconds = duration_us / MICROSECONDS_PER_SECOND
     with progress_bar("simulate", seconds, quiet=quiet) as advance:
         summary = write_recording(
             output,
-            SimulationConfig(seed, duration_us, label_rate_hz=label_rate),
+            seed=seed,
+            duration_us=duration_us,
+            label_rate_hz=label_rate,
             on_progress=lambda t_us: advance(t_us / MICROSECONDS_PER_SECOND),
         )
     if json:

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from eventdet.preprocessing.interchange.rvt_schedule import Schedule, make_schedule
 
@@ -60,6 +61,32 @@ def test_a_clock_that_does_not_begin_at_zero_begins_with_its_period() -> None:
     schedule = _schedule([10_500_000], t_first_us=10_249_999)
     assert schedule is not None
     assert schedule.ends_us.tolist() == list(range(10_100_000, 10_500_001, 50_000))
+
+
+def _window_ends_of_rvt(label_times_us: list[int]) -> NDArray[np.int64]:
+    """Return the ends of RVT's preprocessing for labels that it keeps, with the 250 ms of Gen1 between them."""
+    ends = list(range(label_times_us[0], 0, -STEP_US))[::-1][1:]
+    for before, after in pairwise(label_times_us):
+        num_windows = round((after - before) / PERIOD_US) * (PERIOD_US // STEP_US)
+        ends.extend(np.linspace(before, after, num_windows + 1).astype(np.int64)[1:].tolist())
+    return np.array(ends)
+
+
+@given(
+    st.integers(100_000, 2_000_000),
+    st.lists(st.tuples(st.integers(1, 8), st.integers(-2000, 2000)), max_size=20),
+)
+def test_windows_are_those_of_rvts_preprocessing(first_us: int, steps: list[tuple[int, int]]) -> None:
+    label_times = [first_us]
+    for num_periods, jitter_us in steps:
+        label_times.append(label_times[-1] + num_periods * PERIOD_US + jitter_us)
+    schedule = _schedule(label_times)
+    assert schedule is not None
+    assert schedule.label_times_us.tolist() == label_times
+    # RVT cuts sums of floats to integers: what is a whole number may come out one below.
+    expected = _window_ends_of_rvt(label_times)
+    assert len(schedule.ends_us) == len(expected)
+    assert np.all((schedule.ends_us - expected >= 0) & (schedule.ends_us - expected <= 1))
 
 
 @given(st.lists(st.integers(0, 10_000_000), max_size=40), st.integers(0, 1_000_000))
