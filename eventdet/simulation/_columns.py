@@ -15,8 +15,9 @@
     SEED,  # texture offset
     SWING,  # gait of a walker in [-1, 1], or where reflections lie on a car
     FLIP,  # 1: drawn mirrored; for a car's end: its front
+    GLOW,  # light that lamps and windows give off themselves
     NUM_COLUMNS,
-) = range(15)
+) = range(16)
 
 (
     FOCAL,  # pixels
@@ -41,6 +42,15 @@
     CLOUDS,  # contrast of the sky
     NUM_GROUND,
 ) = range(10)
+
+(
+    SKY_LIGHT,  # share of full daylight that comes from the sky
+    HEADLAMPS,  # light of the camera car's headlamps on white, near the car
+    STREET_LAMPS,  # light of a street lamp at this moment on a white road below it
+    LAMP_SPACING,  # metres between street lamps
+    LIT_WINDOWS,  # light of a lit window
+    NUM_LIGHT,
+) = range(6)
 
 NEAREST = 0.6
 """Metres: surfaces closer than this are cut."""

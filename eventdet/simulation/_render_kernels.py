@@ -31,13 +31,16 @@ from ._columns import (
     ROAD_RIGHT,
     ROLL,
     SKY,
+    SKY_LIGHT,
     START,
     STOP,
     TILE_MASK,
     VERGE_ALBEDO,
     VERGE_GRAIN,
 )
-from ._material_kernels import contrast, noise, ramp, shade
+from ._coverage_kernels import contrast, noise, ramp
+from ._light_kernels import illumination
+from ._material_kernels import shade
 
 OPAQUE = 1.0 / 256.0
 HAZE_M = 260.0
@@ -72,6 +75,7 @@ def draw_surfaces(
     surfaces: NDArray[np.float64],
     camera: NDArray[np.float64],
     ground: NDArray[np.float64],
+    light: NDArray[np.float64],
     tile: NDArray[np.float32],
     image: NDArray[np.float32],
     through: NDArray[np.float32],
@@ -85,6 +89,7 @@ def draw_surfaces(
     """
     height, width = image.shape
     per_focal = 1.0 / camera[FOCAL]
+    sky = ground[SKY] * light[SKY_LIGHT]
     for index in range(surfaces.shape[0]):
         row = surfaces[index]
         lateral = row[LATERAL] > 0.5
@@ -112,7 +117,7 @@ def draw_surfaces(
                 ends = min(along - row[START], row[STOP] - along) * per_u
                 if ends < -0.5 or v * per_v < -0.5 or (v - row[HEIGHT] * 1.1) * per_v > 0.5:
                     continue
-                cover, light = shade(material, along - row[ORIGIN], v, per_u, per_v, row, tile)
+                cover, near, glow = shade(material, along - row[ORIGIN], v, per_u, per_v, row, tile)
                 cover *= ramp(ends) * ramp(v * per_v)
                 if cover <= 0.0:
                     continue
@@ -121,7 +126,8 @@ def draw_surfaces(
                     if open_share >= 0.5:
                         owner[y, x] = identity
                 haze = min(1.0, depth * (1.0 / HAZE_M))
-                image[y, x] += open_share * cover * (light + haze * (ground[SKY] - light))
+                near = near * illumination(light, ray_x * depth, v, depth, camera[CAMERA_Z]) + glow
+                image[y, x] += open_share * cover * (near + haze * (sky - near))
                 through[y, x] = open_share * (1.0 - cover)
 
 
@@ -170,6 +176,7 @@ def _pavement(
 def draw_background(
     camera: NDArray[np.float64],
     ground: NDArray[np.float64],
+    light: NDArray[np.float64],
     tile: NDArray[np.float32],
     image: NDArray[np.float32],
     through: NDArray[np.float32],
@@ -177,6 +184,7 @@ def draw_background(
     """Add ground and sky to the pixels that surfaces left open."""
     height, width = image.shape
     per_focal = 1.0 / camera[FOCAL]
+    sky = ground[SKY] * light[SKY_LIGHT]
     for y in range(height):
         dy = y + 0.5 - camera[CENTER_Y]
         for x in range(width):
@@ -187,9 +195,9 @@ def draw_background(
             ray_x = (dx + camera[ROLL] * dy) * per_focal
             ray_y = (dy - camera[ROLL] * dx) * per_focal
             # The sky has no parallax: the ray's direction is its place. Clouds are wide and flat.
-            light = ground[SKY]
+            bright = sky
             if ray_y * HAZE_M <= camera[CAMERA_HEIGHT]:
-                light *= 1.0 + ground[CLOUDS] * (noise(tile, ray_x * 5.0 + 7.0, ray_y * 14.0) - 0.5) + 0.4 * ray_y
+                bright *= 1.0 + ground[CLOUDS] * (noise(tile, ray_x * 5.0 + 7.0, ray_y * 14.0) - 0.5) + 0.4 * ray_y
             else:
                 depth = camera[CAMERA_HEIGHT] / ray_y
                 per_x = camera[FOCAL] / depth
@@ -200,8 +208,9 @@ def draw_background(
                     near = _asphalt(road_x, road_z, per_x, per_z, ground, tile)
                 else:
                     near = _pavement(road_x, road_z, per_x, per_z, ground, tile)
-                light = near + depth * (1.0 / HAZE_M) * (light - near)
-            image[y, x] += open_share * light
+                near *= illumination(light, road_x - camera[CAMERA_X], 0.0, depth, camera[CAMERA_Z])
+                bright = near + depth * (1.0 / HAZE_M) * (bright - near)
+            image[y, x] += open_share * bright
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

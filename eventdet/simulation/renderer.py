@@ -60,7 +60,7 @@ class Renderer:
 
         view = self._scene.view(t_us)
         self._draw(view, count_hidden=False)
-        draw_background(view.camera, self._scene.ground, self._scene.tile, self._light, self._through)
+        draw_background(view.camera, self._scene.ground, view.light, self._scene.tile, self._light, self._through)
         return self._light * np.float32(self._scene.brightness)
 
     def boxes(self, t_us: int) -> Boxes:
@@ -105,6 +105,7 @@ class Renderer:
             view.surfaces,
             view.camera,
             self._scene.ground,
+            view.light,
             self._scene.tile,
             self._light,
             self._through,

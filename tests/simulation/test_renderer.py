@@ -22,6 +22,12 @@ def camera(focal: float = 200.0, height: float = 1.5) -> NDArray[np.float64]:
     return values
 
 
+def daylight() -> NDArray[np.float64]:
+    values = np.zeros(column.NUM_LIGHT)
+    values[column.SKY_LIGHT], values[column.LAMP_SPACING] = 1.0, 30.0
+    return values
+
+
 def post(identity: int, *, depth: float, x: tuple[float, float], height: float) -> NDArray[np.float64]:
     row = np.zeros(column.NUM_COLUMNS)
     row[column.PLANE], row[column.HEIGHT], row[column.IDENTITY] = depth, height, identity
@@ -43,7 +49,7 @@ def drawn(
     light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
     owner, reach = np.zeros(tuple(SIZE), np.int32), np.zeros(9, np.int64)
     ground, tile = np.full(column.NUM_GROUND, 0.5), np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
-    draw_surfaces(np.array(rows), camera(), ground, tile, light, through, owner, reach, count_hidden)
+    draw_surfaces(np.array(rows), camera(), ground, daylight(), tile, light, through, owner, reach, count_hidden)
     return owner, reach, through
 
 
@@ -96,7 +102,7 @@ def test_the_background_fills_only_what_is_open() -> None:
     light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
     through[:, :100] = 0.0
     ground, tile = np.full(column.NUM_GROUND, 0.5), np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
-    draw_background(camera(), ground, tile, light, through)
+    draw_background(camera(), ground, daylight(), tile, light, through)
     assert not light[:, :100].any()
     assert (light[:, 100:] > 0.0).all()
 

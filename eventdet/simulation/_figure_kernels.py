@@ -1,0 +1,168 @@
+"""What cars and people look like as flat figures: coverage, light in full daylight, and light of their own."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ._columns import ALBEDO, FLIP, GLOW, HEIGHT, LENGTH, SEED, SWING, TONE
+from ._coverage_kernels import capsule, noise, ramp
+
+FIGURE_PIXELS = 14.0
+"""A walker of fewer pixels is one upright stroke: limbs would be thinner than half a pixel."""
+
+TAIL_LAMP = 0.12
+"""Light of a tail lamp as a share of a headlamp's."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _roof_line(p: float, shape: float) -> float:
+    """Return the height of a car's outline at `p` (0 tail, 1 nose), as a share of its height."""
+    if shape < 0.34:  # hatchback
+        tail, rear, glass = 0.62, 0.10, 0.55
+    elif shape < 0.67:  # saloon
+        tail, rear, glass = 0.66, 0.30, 0.55
+    else:  # van
+        tail, rear, glass = 0.80, 0.05, 0.64
+    if p < rear:
+        # A saloon's boot is level for a while; the others rise at once.
+        knee = 0.16 if rear > 0.2 else 0.0
+        return tail if p < knee else tail + (1.0 - tail) * (p - knee) / (rear - knee)
+    if p < glass:
+        return 1.0
+    if p < glass + 0.18:
+        return 1.0 - 0.35 * (p - glass) / 0.18
+    return 0.65 - 0.16 * (p - glass - 0.18) / (0.82 - glass)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def car_side(
+    u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
+) -> tuple[float, float, float]:
+    """Return the flank of a car: outline, side windows, doors, sills, two wheels, and reflections on the paint."""
+    length = row[LENGTH]
+    height = row[HEIGHT]
+    if row[FLIP] > 0.5:
+        u = length - u
+    p = u / length
+    shape = row[TONE]
+    p_min = min(pu, pv)
+    roof = _roof_line(min(1.0, max(0.0, p)), shape) * height
+    body = ramp((roof - v) * p_min) * ramp((v - 0.22) * pv)
+    reflection = noise(tile, u * 0.8 + row[SWING], v * 3.0 + row[SEED]) - 0.5
+    light = row[ALBEDO] * (0.72 + 0.4 * v / height) * (1.0 + 0.7 * reflection)
+    light += 0.05 * (1.0 + reflection)
+    first = 0.08 if shape >= 0.67 or shape < 0.34 else 0.2
+    pane = min(u - first * length, 0.68 * length - u)
+    pillar = abs(p - 0.42) * length - 0.05
+    glass = ramp(min(pane, pillar) * pu) * ramp(min(v - 0.64 * height, roof - 0.07 - v) * p_min)
+    light += glass * (0.04 + 0.16 * max(0.0, reflection + 0.3) - light)
+    seam = ramp((0.025 - min(abs(p - 0.42), abs(p - 0.66)) * length) * pu) * ramp((0.62 * height - v) * pv)
+    light *= 1.0 - 0.6 * seam * min(1.0, 0.05 * pu)
+    light += ramp((0.36 - v) * pv) * (0.04 - light)
+    lamp = ramp((v - 0.42 * height) * pv) * ramp((0.54 * height - v) * pv)
+    front = lamp * ramp((p - 0.955) * length * pu)
+    back = lamp * ramp((0.035 - p) * length * pu)
+    light += front * (1.2 - light)
+    light += back * (0.3 - light)
+    near = u - 0.19 * length if p < 0.5 else u - 0.81 * length
+    distance = math.sqrt(near * near + (v - 0.31) * (v - 0.31))
+    wheel = ramp((0.32 - distance) * p_min)
+    rim = ramp((0.19 - distance) * p_min)
+    light += ramp((0.38 - distance) * p_min) * (0.015 - light)
+    light += rim * (0.12 + 0.5 * row[ALBEDO] - light)
+    return max(body, wheel), light, row[GLOW] * (front + TAIL_LAMP * back)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def car_end(
+    u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
+) -> tuple[float, float, float]:
+    """Return the nose or tail of a car: body, narrower cabin with its window, lamps, plate, bumper, tyres."""
+    width = row[LENGTH]
+    height = row[HEIGHT]
+    half = 0.5 * width
+    c = abs(u - half)
+    belt = 0.6 * height
+    rise = min(1.0, max(0.0, (v - belt) / (height - belt)))
+    edge = half * (1.0 - 0.06 * ramp((v - belt) * 4.0) - 0.26 * rise)
+    body = ramp((edge - c) * pu) * ramp((height - 0.12 * c * c - v) * pv) * ramp((v - 0.24) * pv)
+    reflection = noise(tile, u * 1.2 + row[SEED], v * 2.5 + row[SWING]) - 0.5
+    light = row[ALBEDO] * (0.7 + 0.5 * v / height) * (1.0 + 0.5 * reflection) + 0.03
+    glass = ramp((edge - 0.09 - c) * pu) * ramp(min(v - belt - 0.05, height - 0.13 - v) * pv)
+    light += glass * (0.05 + 0.2 * max(0.0, reflection + 0.2) - light)
+    lamp = ramp(min(c - 0.6 * half, 0.94 * half - c) * pu) * ramp(min(v - 0.42 * height, 0.54 * height - v) * pv)
+    light += lamp * ((1.4 if row[FLIP] > 0.5 else 0.35) - light)
+    plate = ramp((0.25 - c) * pu) * ramp((0.06 - abs(v - 0.45)) * pv)
+    light += plate * (0.75 - light)
+    light += ramp((0.36 - v) * pv) * (0.04 - light)
+    tyre = ramp(min(c - 0.66 * half, 0.97 * half - c) * pu) * ramp((0.4 - v) * pv)
+    shade = 0.85 * ramp((half - c) * pu) * ramp((0.26 - v) * pv)
+    dark = max(tyre, shade)
+    cover = max(body, dark)
+    glow = lamp * row[GLOW] * (1.0 if row[FLIP] > 0.5 else TAIL_LAMP)
+    return cover, light if body > dark else 0.02 + body * (light - 0.02), glow
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _legs(x: float, v: float, p: float, height: float, swing: float, build: float) -> float:
+    """Return the coverage of two legs that bend at the knee."""
+    cover = 0.0
+    for side in (-1.0, 1.0):
+        forward = side * swing
+        hold = 0.04 * side
+        knee = hold + 0.23 * height * forward
+        bend = 0.45 * max(0.0, 0.6 - abs(forward)) * (1.0 if side > 0.0 else 0.6)
+        foot = knee + 0.24 * height * (forward - bend)
+        lift = 0.06 * height * max(0.0, -forward)
+        cover = max(cover, capsule(x, v, hold, 0.5 * height, knee, 0.27 * height, 0.085 * build, p))
+        cover = max(cover, capsule(x, v, knee, 0.27 * height, foot, 0.045 + lift, 0.065 * build, p))
+    return cover
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _arms(x: float, v: float, p: float, height: float, swing: float, build: float) -> float:
+    """Return the coverage of two arms that swing against the legs."""
+    cover = 0.0
+    for side in (-1.0, 1.0):
+        elbow = 0.17 * side * build - 0.14 * height * side * swing
+        hand = elbow - 0.1 * height * side * swing + 0.05
+        cover = max(cover, capsule(x, v, 0.15 * side * build, 0.81 * height - 0.03, elbow, 0.64 * height, 0.05, p))
+        cover = max(cover, capsule(x, v, elbow, 0.64 * height, hand, 0.51 * height, 0.04, p))
+    return cover
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def walker(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArray[np.float32]) -> tuple[float, float]:
+    """Return a person: head, torso, two jointed legs and two arms that swing against them."""
+    height = row[HEIGHT]
+    swing = row[SWING]
+    x = u - 0.5 * row[LENGTH]
+    margin = 0.5 / pu
+    if abs(x) > 0.3 + 0.5 * height * abs(swing) + margin:
+        return 0.0, 0.0
+    if row[FLIP] > 0.5:
+        x = -x
+    build = 0.9 + 0.3 * row[TONE]
+    if height * pu < FIGURE_PIXELS:
+        return capsule(x, v, 0.0, 0.1 * height, 0.0, 0.9 * height, 0.17 * build, pu), 0.6 * row[ALBEDO] + 0.05
+    legs = _legs(x, v, pu, height, swing, build) if v < 0.56 * height + margin else 0.0
+    arms, torso, head, hair = 0.0, 0.0, 0.0, 0.0
+    if v > 0.45 * height - margin:
+        arms = _arms(x, v, pu, height, swing, build)
+        torso = capsule(x, v, 0.0, 0.5 * height + 0.05, 0.0, 0.81 * height - 0.1, 0.19 * build, pu)
+        head = capsule(x, v, 0.015, 0.915 * height, 0.015, 0.94 * height, 0.085, pu)
+        hair = capsule(x, v, -0.01, 0.965 * height, -0.01, 0.97 * height, 0.08, pu)
+    cover = max(max(legs, arms), max(torso, max(head, hair)))
+    if cover <= 0.0:
+        return 0.0, 0.0
+    cloth = noise(tile, u * 9.0 + row[SEED], v * 9.0)
+    top = row[ALBEDO] * (0.7 + 0.6 * cloth)
+    bottom = 0.04 + 0.4 * row[TONE] * (0.7 + 0.6 * cloth)
+    light = bottom
+    light += torso * (top - light)
+    light += arms * (0.75 * top - light)
+    light += head * (0.34 - light)
+    light += hair * (0.05 - light)
+    return cover, light

@@ -1,0 +1,84 @@
+"""How the camera drives: its way, its speed, and how the car under it shakes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventdet.geometry import SensorSize
+
+from .reproducible import Draws, sine
+
+__all__ = ["Drive", "draw_drive"]
+
+_TWO_PI = 6.283185307179586
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wave:
+    """A sum of sines; each row is (amplitude, frequency in Hz, phase in turns)."""
+
+    terms: NDArray[np.float64]
+
+    def at(self, t_s: float) -> float:
+        # Summed one by one: the order in which NumPy adds depends on the machine.
+        parts: list[float] = (self.terms[:, 0] * sine(self.terms[:, 1] * t_s + self.terms[:, 2])).tolist()
+        return sum(parts)
+
+    @classmethod
+    def drawn(cls, draw: Draws, strengths: tuple[tuple[float, float], ...]) -> "_Wave":
+        rows = [(a * draw.uniform(0.3, 1.0), hz * draw.uniform(0.8, 1.2), draw.uniform()) for a, hz in strengths]
+        return cls(np.array(rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """Speed between slow and fast, and how the car shakes."""
+
+    speed_m_s: float
+    depth: float
+    period_s: float
+    phase: float
+    focal: float
+    horizon: float
+    height_m: float
+    lateral: _Wave
+    pitch: _Wave
+    yaw: _Wave
+    roll: _Wave
+
+    def place_m(self, t_s: float) -> float:
+        """Return the way driven: the integral of the speed."""
+        return self.speed_m_s * (t_s - self._swing(t_s) + self._swing(0.0))
+
+    def speed_at(self, t_s: float) -> float:
+        """Return the speed, least where ``t / period + phase`` is whole."""
+        return self.speed_m_s * (1.0 - self.depth * float(sine(np.array(t_s / self.period_s + self.phase + 0.25))))
+
+    def stops(self, duration_s: float) -> tuple[tuple[float, float], ...]:
+        """Return (time, place) of every moment of least speed; one in the middle for a camera that stands."""
+        first = -int(self.phase)
+        times = [(k - self.phase) * self.period_s for k in range(first, first + 2 + int(duration_s / self.period_s))]
+        return tuple((t, self.place_m(t)) for t in times)
+
+    def _swing(self, t_s: float) -> float:
+        turns = np.array(t_s / self.period_s + self.phase)
+        return self.depth * self.period_s / _TWO_PI * float(sine(turns))
+
+
+def draw_drive(draw: Draws, size: SensorSize) -> Drive:
+    """Return a drive, and a camera behind the windscreen, for pictures of this size."""
+    stands = draw.chance(0.12)
+    return Drive(
+        speed_m_s=draw.uniform(0.02, 0.2) if stands else draw.octaves(2.5, 2.4),
+        depth=0.95 if draw.chance(0.5) else draw.uniform(0.1, 0.6),
+        period_s=draw.octaves(7.0, 1.5),
+        phase=draw.uniform(),
+        focal=size.width * draw.uniform(0.75, 1.0),
+        horizon=size.height * draw.uniform(0.36, 0.5),
+        height_m=draw.uniform(1.15, 1.6),
+        lateral=_Wave.drawn(draw, ((0.25, 0.1), (0.02, 1.3))),
+        pitch=_Wave.drawn(draw, ((0.006, 1.4), (0.003, 2.6), (0.0012, 11.0))),
+        yaw=_Wave.drawn(draw, ((0.05, 0.12), (0.012, 0.4), (0.0008, 9.0))),
+        roll=_Wave.drawn(draw, ((0.012, 0.3), (0.006, 1.1))),
+    )
