@@ -24,11 +24,12 @@ _SMALLEST_ZOOM, _LARGEST_ZOOM = 0.1, 10.0
 class ClipTransform:
     """What one clip goes through, drawn by :meth:`Augmentation.draw`.
 
-    A place x of the tensor comes to ``zoom * x + offset_x``, then to ``width`` minus that when mirrored.
+    A place x of the picture comes to ``zoom * x + offset_x``, then to ``width`` minus that when mirrored. The picture
+    lies at the top left of the tensor; the padding beside it stays empty, as it always is for a detector at work.
     """
 
     size: SensorSize
-    """Rows and columns of the tensor."""
+    """Rows and columns of the picture."""
 
     zoom: float = 1.0
     """Factor of both axes."""
@@ -97,17 +98,15 @@ class ClipTransform:
         """Fill `out` (..., H, W) with the moved `tensor` (..., h, w); what comes from beyond it is zero."""
         from ._gather_kernels import gather_pixels
 
-        height, width = tensor.shape[-2:]
-        columns = self._origins(self.offset_x, self.size.width, width)
-        gather_pixels(
-            tensor.reshape(-1, height, width),
-            self._origins(self.offset_y, self.size.height, height),
-            columns[::-1].copy() if self.is_mirrored else columns,
-            out.reshape(-1, *self.size),
-        )
+        (height, width), target = tensor.shape[-2:], out.shape[-2:]
+        rows, columns = np.full(target[0], -1), np.full(target[1], -1)
+        rows[: self.size.height] = self._origins(self.offset_y, self.size.height, height)
+        moved = self._origins(self.offset_x, self.size.width, width)
+        columns[: self.size.width] = moved[::-1] if self.is_mirrored else moved
+        gather_pixels(tensor.reshape(-1, height, width), rows, columns, out.reshape(-1, *target))
 
     def move_boxes(self, boxes: Boxes) -> Boxes:
-        """Return the moved boxes, cut to the tensor; those of which too little is left are dropped."""
+        """Return the moved boxes, cut to the picture; those of which too little is left are dropped."""
         offset = np.array([self.offset_x, self.offset_y] * 2)
         moved = boxes.xyxy * self.zoom + offset
         if self.is_mirrored:
@@ -117,12 +116,12 @@ class ClipTransform:
         return replace(boxes, xyxy=inside.astype(np.float32))[visible]
 
     def _moved(self, places: NDArray[np.int32], offset: float, length: int) -> NDArray[np.int32]:
-        """Return where the middle of each pixel comes to, -1 beyond the tensor and for those cut away before."""
+        """Return where the middle of each pixel comes to, -1 beyond the picture and for those cut away before."""
         moved = np.floor((places + 0.5) * self.zoom + offset)
         return np.where((places >= 0) & (moved >= 0) & (moved < length), moved, -1).astype(np.int32)
 
     def _origins(self, offset: float, length: int, source_length: int) -> NDArray[np.int64]:
-        """Return which pixel of the source comes to each of the tensor, -1 where none does."""
+        """Return which pixel of the source comes to each of the picture, -1 where none does."""
         origins = np.floor((np.arange(length) + 0.5 - offset) / self.zoom)
         return np.where((origins >= 0) & (origins < source_length), origins, -1).astype(np.int64)
 
@@ -183,9 +182,10 @@ class Augmentation:
         return self.event_drop > 0 or self.time_jitter_us > 0
 
     def draw(self, rng: np.random.Generator, size: SensorSize) -> ClipTransform:
-        """Return one draw for tensors of `size`.
+        """Return one draw for pictures of `size`.
 
-        A zoomed picture lies anywhere within the tensor, or covers it from anywhere; the shift comes on top.
+        A zoomed out picture lies anywhere within the old one, a zoomed in one covers it from anywhere; the shift comes
+        on top.
         """
         zoom = float(rng.uniform(*self.zoom_range)) if rng.random() < self.zoom else 1.0
         free = np.array([size.width, size.height]) * (1 - zoom)

@@ -223,7 +223,7 @@ class ClipDataset(Dataset[ClipBatch]):
             return None
         # Windows may begin before zero, seeds may not.
         key = (self._seed, ref.epoch, ref.source, ref.drawn_at_us % (1 << 63))
-        return self._augmentation.draw(np.random.default_rng(key), self.sources[ref.source].size)
+        return self._augmentation.draw(np.random.default_rng(key), self.sources[ref.source].picture)
 
 
 def clip_loader(

@@ -80,6 +80,10 @@ class ClipSource(Protocol):
         """Rows and columns of each tensor."""
 
     @property
+    def picture(self) -> SensorSize:
+        """Rows and columns of a tensor that the sensor fills, from the top left; the others are padding."""
+
+    @property
     def window_us(self) -> int:
         """Length of a window."""
 
@@ -133,6 +137,11 @@ class EventSource:
     """How a larger sensor is brought into `size`, see :func:`eventdet.geometry.fit_pixels`."""
 
     has_events = True
+
+    @property
+    def picture(self) -> SensorSize:
+        """Rows and columns of a tensor that the sensor fills."""
+        return SensorSize(int(self._pixels.rows.max()) + 1, int(self._pixels.columns.max()) + 1)
 
     def grid(self) -> ClipGrid:
         """Return the windows that cover the recording, from a multiple of the stride up to its first event."""
@@ -191,8 +200,11 @@ class FrameSource:
     stride_us: int
     """From one window's start to the next; 0 where each ends at a label, and none follows another."""
 
+    picture: SensorSize
+    """Rows and columns of the stored tensors."""
+
     size: SensorSize
-    """Rows and columns of each tensor; a smaller stored one is padded at the right and bottom."""
+    """Rows and columns of each tensor, padded at the right and bottom."""
 
     has_events = False
 
@@ -205,8 +217,7 @@ class FrameSource:
 
     def labels(self) -> Boxes:
         """Return the labels, in the order of time; none when the source had no label file."""
-        recording = open_stored_recording(self.path)
-        return _place_boxes(recording.labels(), _fit(recording.sensor_size, self.size, "none"))
+        return _place_boxes(open_stored_recording(self.path).labels(), _fit(self.picture, self.size, "none"))
 
     def window_of(self, label_us: int) -> int:
         """Return the start of the newest stored window that has ended by the label."""
@@ -222,8 +233,8 @@ class FrameSource:
         first = _index_of(frames, t0_us)
         if first is None:
             raise OptionError(f"{self.path}: no stored window begins at {t0_us} us", hint="cut windows from the events")
-        transform = transform or ClipTransform(self.size)
-        is_plain = frames.rows.shape[-2:] == self.size and not transform.moves_pixels
+        transform = transform or ClipTransform(self.picture)
+        is_plain = self.picture == self.size and not transform.moves_pixels
         for index, out in enumerate(outs, start=first):
             if not 0 <= index < len(frames):
                 out.fill(0)
@@ -304,11 +315,11 @@ def frame_sources(path: str | Path, name: str | None = None, *, target: SensorSi
     for found in find_stored_recordings(path):
         recording = open_stored_recording(found)
         frames = recording.frames(name)
-        size = fit_pixels(recording.sensor_size, target or recording.sensor_size, fit="none").target
+        picture = SensorSize(*frames.rows.shape[-2:])
+        size = fit_pixels(picture, target or picture, fit="none").target
+        stored = name or recording.frame_names[0]
         sources.append(
-            FrameSource(
-                found, name or recording.frame_names[0], frames.representation, frames.window_us, frames.stride_us, size
-            )
+            FrameSource(found, stored, frames.representation, frames.window_us, frames.stride_us, picture, size)
         )
     if not sources:
         raise InputError(f"{path}: no stored recordings", hint="make some with eventdet convert")

@@ -8,6 +8,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +299,20 @@ def test_number_of_open_files_is_bounded(tmp_path: Path) -> None:
     gc.collect()
     opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     assert 0 < sum(tmp_path in path.parents for path in opened) <= 64
+
+
+def test_threads_read_right_rows_while_files_are_closed_and_opened_again(tmp_path: Path) -> None:
+    values = _random((800,))
+    _store(tmp_path / "a", values, "zstd and crc32c", chunk=2, shard=4)
+    reader = open_rows(tmp_path / "a")
+
+    def read(seed: int) -> bool:
+        starts = np.random.default_rng(seed).integers(0, 790, 300).tolist()
+        return all(np.array_equal(reader.read(start, start + 9), values[start : start + 9]) for start in starts)
+
+    # 200 shards and 64 open files: every thread closes files that others read from.
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(4)))
 
 
 def test_pickled_reader_reads_the_same(tmp_path: Path) -> None:

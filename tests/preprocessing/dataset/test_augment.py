@@ -93,7 +93,7 @@ def test_event_within_a_box_stays_within_it(zoom: float, offset: float, mirrored
 
 def test_smaller_tensor_is_padded_at_the_right_and_bottom() -> None:
     out = np.full((1, 2, *SIZE), 9, np.uint8)
-    ClipTransform(SIZE).move_tensor(np.ones((1, 2, 3, 4), np.uint8), out)
+    ClipTransform(SensorSize(3, 4)).move_tensor(np.ones((1, 2, 3, 4), np.uint8), out)
     assert out[0, 0].sum() == 12
     assert out[0, 0, :3, :4].all()
 

@@ -251,6 +251,20 @@ def test_mirrored_clips_of_all_sources_are_equal_and_their_boxes_mirrored(
         assert batch.rows[:, 3:].tolist() == expected
 
 
+def test_padding_stays_where_it_is_when_the_picture_is_mirrored(recordings: tuple[Path, list[Events]]) -> None:
+    folder, _ = recordings
+    store, target = convert_recordings(folder / "dat", folder / "store"), SensorSize(16, 32)
+    options, mirrored = ClipOptions(num_windows=3), Augmentation(flip=1.0)
+    plain = _dense(ClipDataset(frame_sources(store), options, mirrored)[0])
+    for sources in (
+        frame_sources(store, target=target),
+        event_sources(store, REPRESENTATION, window_us=WINDOW_US, target=target),
+    ):
+        batch = _dense(ClipDataset(sources, options, mirrored)[0])
+        np.testing.assert_array_equal(batch[..., : SIZE.height, : SIZE.width], plain)
+        assert batch.sum() == plain.sum()
+
+
 def test_filling_clip_is_empty_and_known_to_be(recordings: tuple[Path, list[Events]]) -> None:
     folder, _ = recordings
     batch = ClipDataset(_events_of(folder), ClipOptions(num_windows=2)).batch([ClipRef(-1, 0), 0])
@@ -334,7 +348,7 @@ def test_change_of_single_events_needs_events(
 
 
 def test_polarity_flip_of_stored_tensors_needs_a_polarity_axis() -> None:
-    source = FrameSource(Path("a.zarr"), "voxel", Representation("voxel", bins=2), 10, 10, SIZE)
+    source = FrameSource(Path("a.zarr"), "voxel", Representation("voxel", bins=2), 10, 10, SIZE, SIZE)
     with pytest.raises(OptionError, match="polarity_flip needs events or a polarity axis"):
         ClipDataset([source], ClipOptions(), Augmentation(polarity_flip=0.5))
 
