@@ -164,6 +164,6 @@ def _detection(folder: Path) -> str:
 
 def _recording(folder: Path) -> Path:
     """Return a short synthetic recording."""
-    from eventdet.simulation import write_recording
+    from eventdet.simulation import SimulationConfig, write_recording
 
-    return write_recording(folder / "doctor_td.dat", seed=1, duration_us=300_000).td_path
+    return write_recording(folder / "doctor_td.dat", SimulationConfig(seed=1, duration_us=300_000)).td_path

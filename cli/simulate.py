@@ -9,6 +9,7 @@ from ._options import Json, Quiet
 from ._progress import progress_bar
 
 if TYPE_CHECKING:
+    from eventdet.simulation import SimulationConfig
     from eventdet.simulation.dataset import DatasetOptions
 
 __all__ = ["command"]
@@ -37,14 +38,15 @@ def command(
 ) -> None:
     """Write a synthetic driving recording (Gen1 form: DAT with its bbox.npy), or a folder of them that resumes."""
     from eventdet.errors import OptionError
+    from eventdet.simulation import SimulationConfig
     from eventdet.simulation.dataset import DatasetOptions
     from eventdet.units import MICROSECONDS_PER_SECOND
 
-    duration_us = round(seconds * MICROSECONDS_PER_SECOND)
+    config = SimulationConfig(seed, round(seconds * MICROSECONDS_PER_SECOND), label_rate_hz=label_rate)
     if recordings is None and output is not None and folder is None:
-        _write_recording(output, duration_us, seed, label_rate, quiet=quiet, json=json)
+        _write_recording(output, config, quiet=quiet, json=json)
     elif recordings is not None and folder is not None and output is None:
-        options = DatasetOptions(recordings, duration_us, _parse_split(split), seed, label_rate)
+        options = DatasetOptions(recordings, config, _parse_split(split))
         _write_dataset(folder, options, jobs, quiet=quiet, json=json)
     else:
         raise OptionError(
@@ -63,17 +65,15 @@ def _parse_split(text: str) -> tuple[float, float, float]:
     return train, val, test
 
 
-def _write_recording(output: Path, duration_us: int, seed: int, label_rate: float, *, quiet: bool, json: bool) -> None:
+def _write_recording(output: Path, config: "SimulationConfig", *, quiet: bool, json: bool) -> None:
     from eventdet.simulation import write_recording
     from eventdet.units import MICROSECONDS_PER_SECOND
 
-    seconds = duration_us / MICROSECONDS_PER_SECOND
+    seconds = config.duration_us / MICROSECONDS_PER_SECOND
     with progress_bar("simulate", seconds, quiet=quiet) as advance:
         summary = write_recording(
             output,
-            seed=seed,
-            duration_us=duration_us,
-            label_rate_hz=label_rate,
+            config,
             on_progress=lambda t_us: advance(t_us / MICROSECONDS_PER_SECOND),
         )
     if json:
@@ -82,7 +82,7 @@ def _write_recording(output: Path, duration_us: int, seed: int, label_rate: floa
         typer.echo(dumps(summary.to_dict()))
     elif not quiet:
         typer.echo(
-            f"{summary.td_path}: synthetic, {summary.num_events:,} events, {seconds:g} s, seed {seed}\n"
+            f"{summary.td_path}: synthetic, {summary.num_events:,} events, {seconds:g} s, seed {config.seed}\n"
             f"{summary.bbox_path}: {summary.num_boxes} boxes\n"
             f"sha256 {summary.sha256}"
         )
@@ -92,7 +92,7 @@ def _write_dataset(folder: Path, options: "DatasetOptions", jobs: int, *, quiet:
     from eventdet.simulation.dataset import write_dataset
     from eventdet.units import MICROSECONDS_PER_SECOND
 
-    seconds = options.num_recordings * options.duration_us / MICROSECONDS_PER_SECOND
+    seconds = options.num_recordings * options.config.duration_us / MICROSECONDS_PER_SECOND
     with progress_bar("simulate", seconds, quiet=quiet) as advance:
         summary = write_dataset(
             folder,

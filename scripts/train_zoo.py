@@ -25,7 +25,7 @@ from eventdet.models.loss import LossGains
 from eventdet.models.training import Batch, TrainConfig, train
 from eventdet.models.zoo import save_detector
 from eventdet.preprocessing import event_histogram
-from eventdet.simulation import simulate
+from eventdet.simulation import SimulationConfig, simulate
 from eventdet.sources import SyntheticSource
 from eventdet.streaming import Streamer, StreamOptions
 
@@ -98,7 +98,7 @@ def _recordings(count: int) -> list[Path]:
 
 
 def _make_windows(path: Path) -> Path:
-    recording = simulate(int(path.stem), SECONDS * 1_000_000, label_rate_hz=1e6 / WINDOW_US)
+    recording = simulate(SimulationConfig(int(path.stem), SECONDS * 1_000_000, label_rate_hz=1e6 / WINDOW_US))
     pixels = fit_pixels(GEN1, SensorSize(256, 320))
     starts = range(0, SECONDS * 1_000_000, WINDOW_US)
     frames = np.concatenate(

@@ -1,24 +1,48 @@
 """Synthetic streets filmed by a synthetic event camera: recordings of Gen1's form with exact boxes."""
 
+from .config import SimulationConfig
 from .presets import PRESETS, ScenePreset
-from .recorder import SimulatedRecording, WrittenRecording, iter_simulate, simulate, write_recording
+from .recorder import SimulatedRecording, iter_simulate, simulate
+from .recording_files import WrittenRecording, write_recording
 from .renderer import Renderer
 from .scene import Scene, make_scene
-from .sensor import ATIS, NOISE_FREE, EventSensor, SensorModel
+from .sensor import EventSensor, Sensor, make_sensor
+from .sensor_models import (
+    ATIS,
+    ATIS_NOISY,
+    NOISE_FREE,
+    SENSORS,
+    VOLTMETER,
+    CameraModel,
+    ReadoutModel,
+    SensorModel,
+    VoltmeterModel,
+)
+from .voltmeter import VoltmeterSensor
 
 __all__ = [
     "ATIS",
+    "ATIS_NOISY",
     "NOISE_FREE",
     "PRESETS",
+    "SENSORS",
+    "VOLTMETER",
+    "CameraModel",
     "EventSensor",
+    "ReadoutModel",
     "Renderer",
     "Scene",
     "ScenePreset",
+    "Sensor",
     "SensorModel",
     "SimulatedRecording",
+    "SimulationConfig",
+    "VoltmeterModel",
+    "VoltmeterSensor",
     "WrittenRecording",
     "iter_simulate",
     "make_scene",
+    "make_sensor",
     "simulate",
     "write_recording",
 ]

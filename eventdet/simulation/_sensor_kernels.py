@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ._random_kernels import gaussian, uniform
+
 _EXPONENT_BIAS = 127
 _MANTISSA = 0x7FFFFF
 _MANTISSA_SCALE = np.float32(2.0**-23)
@@ -15,6 +17,8 @@ _LN2 = np.float32(0.6931471805599453)
 _ONE = np.float32(1.0)
 _HALF = np.float32(0.5)
 _SIXTH = np.float32(1.0 / 6.0)
+_DIMMEST = 0.03
+"""Light, relative to half of full light, below which the photoreceptor's noise no longer grows."""
 # log2(1 + m) = m + m (1 - m) q(m) on [0, 1]: exact at both ends, so that the logarithm is continuous at powers of two.
 # Least-squares fit of q at Chebyshev nodes; the error of the logarithm is below 3e-6.
 _Q0 = np.float32(0.44267623)
@@ -50,6 +54,29 @@ def front_end(
         old = level[i]
         previous[i] = old
         level[i] = target + remains * (old - target)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_receptor_noise(
+    light: NDArray[np.float32],
+    level: NDArray[np.float32],
+    wander: NDArray[np.float32],
+    seen: NDArray[np.float32],
+    previous: NDArray[np.float32],
+    remains: float,
+    kick: float,
+    key: np.uint64,
+) -> None:
+    """Let the noise of each photoreceptor wander on and add it to its level; `previous` keeps what was seen before.
+
+    The noise is an Ornstein-Uhlenbeck process: the share `remains` of it outlives the step and `kick` is the standard
+    deviation of what comes new, at half of full light. It grows with the inverse root of the light, as that of photons.
+    """
+    for i in range(level.size):
+        dim = max(_DIMMEST, 2.0 * light[i])
+        wander[i] = np.float32(remains * wander[i] + kick / np.sqrt(dim) * gaussian(key, i))
+        previous[i] = seen[i]
+        seen[i] = level[i] + wander[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -122,28 +149,6 @@ def emit_crossings(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def hash64(value: np.uint64) -> np.uint64:
-    """Return the splitmix64 hash of a uint64."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _uniform(key: np.uint64, counter: int) -> float:
-    """Return a number in [0, 1): a pure function of key and counter."""
-    word = hash64(key + np.uint64(counter) * np.uint64(0x9E3779B97F4A7C15))
-    return float(word >> np.uint64(11)) * 2.0**-53
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill_uniform(key: np.uint64, out: NDArray[np.float64]) -> None:
-    """Fill an array with independent numbers in [0, 1)."""
-    for i in range(out.size):
-        out[i] = _uniform(key, i)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def emit_noise(
     light: NDArray[np.float32],
     level: NDArray[np.float32],
@@ -166,15 +171,15 @@ def emit_noise(
     for k in range(pixels.size):
         i = pixels[k]
         if i < 0:
-            i = int(_uniform(key, 4 * k) * light.size)
-            if _uniform(key, 4 * k + 1) >= 1.0 - 0.75 * min(1.0, light[i]):
+            i = int(uniform(key, 4 * k) * light.size)
+            if uniform(key, 4 * k + 1) >= 1.0 - 0.75 * min(1.0, light[i]):
                 continue
-        t = start + 1 + int(_uniform(key, 4 * k + 2) * (stop - start))
+        t = start + 1 + int(uniform(key, 4 * k + 2) * (stop - start))
         if t - last[i] < refractory:
             continue
         out_t[count] = t
         out_i[count] = i
-        out_p[count] = 1 if _uniform(key, 4 * k + 3) < 0.5 else 0
+        out_p[count] = 1 if uniform(key, 4 * k + 3) < 0.5 else 0
         count += 1
         last[i] = t
         memory[i] = level[i]

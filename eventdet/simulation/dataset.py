@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventdet.errors import EventdetError, OptionError, OutputError
 
-from .recorder import WrittenRecording, write_recording
+from .config import SimulationConfig
+from .recording_files import WrittenRecording, write_recording
 from .reproducible import Draws
 
 __all__ = ["SPLITS", "DatasetOptions", "DatasetSummary", "PlannedRecording", "plan_dataset", "write_dataset"]
@@ -44,20 +45,14 @@ class DatasetOptions:
     num_recordings: int
     """Recordings in all."""
 
-    duration_us: int
-    """Length of each, microseconds."""
+    config: SimulationConfig
+    """What they have in common; the seeds of the recordings are drawn from its seed."""
 
     split: tuple[float, float, float] = (0.7, 0.15, 0.15)
     """Shares of train, val and test; their sum is 1."""
 
-    seed: int = 1
-    """What the seeds of the recordings are drawn from."""
-
-    label_rate_hz: float = 4.0
-    """Label times a second."""
-
     def __post_init__(self) -> None:
-        """Check what `write_recording` does not, see `Raises`."""
+        """Check what the configuration does not, see `Raises`."""
         if self.num_recordings < 1:
             raise OptionError(f"num_recordings must be > 0, got {self.num_recordings}")
         if len(self.split) != len(SPLITS) or min(self.split) < 0 or abs(sum(self.split) - 1) > 1e-9:
@@ -72,14 +67,12 @@ class PlannedRecording(NamedTuple):
     path: str
     """Event file within the folder, with slashes: ``train/synthetic_00000_td.dat``."""
 
-    seed: int
-    """What it is drawn from."""
+    config: SimulationConfig
+    """What determines it."""
 
-    duration_us: int
-    """Its length, microseconds."""
-
-    label_rate_hz: float
-    """Label times a second."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as values that JSON can hold."""
+        return {"path": self.path, **self.config.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +106,7 @@ def plan_dataset(options: DatasetOptions) -> list[PlannedRecording]:
 
     Examples
     --------
-    >>> options = DatasetOptions(4, duration_us=1_000_000, split=(0.5, 0.25, 0.25))
+    >>> options = DatasetOptions(4, SimulationConfig(seed=1, duration_us=1_000_000), split=(0.5, 0.25, 0.25))
     >>> [recording.path.partition("/")[0] for recording in plan_dataset(options)]
     ['train', 'val', 'test', 'train']
     """
@@ -125,8 +118,8 @@ def plan_dataset(options: DatasetOptions) -> list[PlannedRecording]:
         counts[split] += 1
         path = f"{SPLITS[split]}/synthetic_{number:05d}_td.dat"
         # 48 bits, which every reader of JSON keeps.
-        seed = Draws(options.seed, f"recording {number}").bits() >> 16
-        planned.append(PlannedRecording(path, seed, options.duration_us, options.label_rate_hz))
+        seed = Draws(options.config.seed, f"recording {number}").bits() >> 16
+        planned.append(PlannedRecording(path, replace(options.config, seed=seed)))
     return planned
 
 
@@ -166,7 +159,7 @@ def write_dataset(
     known = _read_manifest(root)
     entries = {recording.path: known[recording.path] for recording in planned if _is_there(root, recording, known)}
     missing = [recording for recording in planned if recording.path not in entries]
-    done_us = len(entries) * options.duration_us
+    done_us = len(entries) * options.config.duration_us
 
     def advance(recorded_us: int) -> None:
         if on_progress is not None:
@@ -175,7 +168,7 @@ def write_dataset(
     # Whole again where a killed process left half a line, so that lines can be added.
     _write_manifest(root, known)
     for recording, written in _write_all(root, missing, num_processes, advance):
-        done_us += options.duration_us
+        done_us += options.config.duration_us
         advance(0)
         entries[recording.path] = _entry(root, recording, written)
         _add_to_manifest(root, entries[recording.path])
@@ -211,7 +204,7 @@ def _is_there(root: Path, recording: PlannedRecording, known: dict[str, Entry]) 
     entry = known.get(recording.path)
     if entry is None:
         return False
-    if any(entry.get(name) != value for name, value in recording._asdict().items()):
+    if any(entry.get(name) != value for name, value in recording.to_dict().items()):
         raise OptionError(f"{root / recording.path} was made with other options", hint="give another folder")
     files = _files(root / recording.path)
     return all(path.is_file() and _digest(path) == entry.get(name) for name, path in files.items())
@@ -219,7 +212,7 @@ def _is_there(root: Path, recording: PlannedRecording, known: dict[str, Entry]) 
 
 def _entry(root: Path, recording: PlannedRecording, written: WrittenRecording) -> Entry:
     return {
-        **recording._asdict(),
+        **recording.to_dict(),
         "synthetic": True,
         "num_events": written.num_events,
         "num_boxes": written.num_boxes,
@@ -291,10 +284,4 @@ def _ignore_interrupts() -> None:
 
 
 def _write_one(root: Path, recording: PlannedRecording, on_progress: Progress | None = None) -> WrittenRecording:
-    return write_recording(
-        root / recording.path,
-        recording.seed,
-        recording.duration_us,
-        label_rate_hz=recording.label_rate_hz,
-        on_progress=on_progress,
-    )
+    return write_recording(root / recording.path, recording.config, on_progress=on_progress)

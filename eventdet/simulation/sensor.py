@@ -1,6 +1,7 @@
 """A model of an event camera: from pictures of linear light to events."""
 
-from dataclasses import dataclass, fields, replace
+import math
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,97 +9,84 @@ from numpy.typing import NDArray
 from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
+from eventdet.units import MICROSECONDS_PER_SECOND
 
+from .readout import Readout, in_time_order
 from .reproducible import Draws
+from .sensor_models import CameraModel, SensorModel
 
-__all__ = ["ATIS", "NOISE_FREE", "EventSensor", "SensorModel"]
+__all__ = ["EventSensor", "Sensor", "check_picture", "make_sensor", "spread_thresholds", "uniform_numbers"]
 
 _TWO_PI = 6.283185307179586
-_SECOND_US = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SensorModel:
-    """How the pixels of a camera behave; the defaults are those of `ATIS`."""
+class Sensor(Protocol):
+    """A camera with the state of its pixels."""
 
-    threshold_on: float = 0.235
-    """Rise of ln(light) that fires an ON event."""
+    @property
+    def num_lost(self) -> int:
+        """Events that its readout had no time for."""
 
-    threshold_off: float = 0.245
-    """Fall of ln(light) that fires an OFF event."""
-
-    threshold_spread: float = 0.03
-    """Standard deviation of both thresholds from pixel to pixel; none falls below a quarter of its mean."""
-
-    start_spread: float = 1.0
-    """Share of the thresholds over which the memories lie at the start; at 0 each pixel starts at its own level."""
-
-    cutoff_hz: float = 60.0
-    """Cutoff of the photoreceptor at half of full light; infinite for none."""
-
-    leak_hz: float = 0.1
-    """ON events per pixel and second of a constant scene, from the leaking memory."""
-
-    shot_noise_hz: float = 1.4
-    """Noise events per second of a dark pixel; a quarter of it in full light."""
-
-    hot_pixel_share: float = 2e-4
-    """Share of pixels that fire all the time."""
-
-    hot_pixel_hz: float = 100.0
-    """Rate of such a pixel."""
-
-    refractory_us: int = 300
-    """A pixel stays silent so long after an event, in microseconds."""
-
-    dark_light: float = 0.004
-    """Light, as a share of white, that a pixel sees in the dark: its dark current."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises
-        ------
-        OptionError
-            When a number is below its limit or not a number.
-        """
-        lowest = {"threshold_on": 0.01, "threshold_off": 0.01, "dark_light": 1e-6, "cutoff_hz": 0.01}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            limit = lowest.get(field.name, 0)
-            if not value >= limit:
-                raise OptionError(f"{field.name} must be >= {limit}, got {value}")
-
-    def randomised(self, seed: int) -> "SensorModel":
-        """Return a camera of other settings: thresholds, bandwidth and noise drawn around these by the seed."""
-        draw = Draws(seed, "sensor model")
-        return replace(
-            self,
-            threshold_on=self.threshold_on * draw.octaves(0.8, 0.75),
-            threshold_off=self.threshold_off * draw.octaves(0.8, 0.75),
-            threshold_spread=draw.uniform(0.02, 0.05),
-            cutoff_hz=self.cutoff_hz * draw.octaves(0.5, 2.5),
-            leak_hz=self.leak_hz * draw.uniform(0.0, 2.5),
-            shot_noise_hz=self.shot_noise_hz * draw.octaves(0.2, 3.3),
-            hot_pixel_share=self.hot_pixel_share * draw.uniform(0.0, 4.0),
-            hot_pixel_hz=self.hot_pixel_hz * draw.octaves(0.2, 3.0),
-            refractory_us=int(self.refractory_us * draw.octaves(0.3, 3.0)),
-        )
+    def step(self, light: NDArray[np.float32], *, t_us: int) -> Events:
+        """Return the events between the picture before and this one; none for the first."""
 
 
-ATIS = SensorModel()
-"""Near the Gen1 camera: between two settings whose event rates were compared with a few real ATIS patches."""
+def make_sensor(model: CameraModel, *, size: SensorSize, seed: int) -> Sensor:
+    """Return a camera of a model.
 
-NOISE_FREE = SensorModel(
-    threshold_spread=0.0,
-    start_spread=0.0,
-    cutoff_hz=float("inf"),
-    leak_hz=0.0,
-    shot_noise_hz=0.0,
-    hot_pixel_share=0.0,
-    refractory_us=0,
-)
-"""The bare equation: equal thresholds, no filter, no noise."""
+    Parameters
+    ----------
+    model : SensorModel or VoltmeterModel
+        Behaviour of pixels and readout.
+    size : SensorSize
+        Rows and columns.
+    seed : int
+        Chooses thresholds, hot pixels and noise.
+
+    Returns
+    -------
+    Sensor
+        One that has seen nothing yet.
+    """
+    if isinstance(model, SensorModel):
+        return EventSensor(model, size=size, seed=seed)
+    from .voltmeter import VoltmeterSensor
+
+    return VoltmeterSensor(model, size=size, seed=seed)
+
+
+def check_picture(light: NDArray[np.float32], t_us: int, *, size: SensorSize, last_us: int | None) -> None:
+    """Check a picture and its time.
+
+    Raises
+    ------
+    OptionError
+        When the picture has another shape or dtype, holds negative or not finite light, or time does not advance.
+    """
+    if light.shape != tuple(size) or light.dtype != np.float32:
+        raise OptionError(f"light must be float32 of shape {tuple(size)}, got {light.dtype} {light.shape}")
+    if last_us is not None and t_us <= last_us:
+        raise OptionError(f"t_us must be later than the picture before at {last_us}, got {t_us}")
+    lowest, highest = float(light.min()), float(light.max())
+    if not (lowest >= 0.0 and highest < float("inf")):
+        raise OptionError(f"light must be finite and >= 0, got [{lowest}, {highest}]")
+
+
+def uniform_numbers(draw: Draws, count: int) -> NDArray[np.float64]:
+    """Return independent numbers in [0, 1), shape (count,), float64."""
+    from ._random_kernels import fill_uniform
+
+    numbers = np.empty(count)
+    fill_uniform(np.uint64(draw.bits()), numbers)
+    return numbers
+
+
+def spread_thresholds(draw: Draws, mean: float, deviation: float, pixels: int) -> NDArray[np.float32]:
+    """Return a threshold for each pixel, shape (pixels,), float32; none is below a quarter of the mean."""
+    # The sum of four uniform numbers is near enough to a Gaussian and needs no logarithm.
+    total = sum((uniform_numbers(draw, pixels) for _ in range(4)), np.zeros(pixels))
+    gauss = (total - 2.0) * 1.7320508075688772
+    return np.maximum(mean + deviation * gauss, 0.25 * mean).astype(np.float32)
 
 
 class EventSensor:
@@ -126,14 +114,24 @@ class EventSensor:
         self._size = size
         self._draw = Draws(seed, "sensor pixels")
         pixels = size.height * size.width
-        self._on = self._thresholds(model.threshold_on, pixels)
-        self._off = self._thresholds(model.threshold_off, pixels)
-        self._hot = np.flatnonzero(self._uniform(pixels) < model.hot_pixel_share)
+        self._on = spread_thresholds(self._draw, model.threshold_on, model.threshold_spread, pixels)
+        self._off = spread_thresholds(self._draw, model.threshold_off, model.threshold_spread, pixels)
+        self._hot = np.flatnonzero(uniform_numbers(self._draw, pixels) < model.hot_pixel_share)
+        self._receptor = Draws(seed, "sensor photoreceptors")
+        self._readout = Readout(model.readout, seed=seed)
         self._level = np.zeros(pixels, np.float32)
+        self._wander = np.zeros(pixels, np.float32)
+        # What the thresholds are compared with: the level, and with it the receptor's noise where there is any.
+        self._seen = np.zeros(pixels, np.float32) if model.receptor_noise else self._level
         self._previous = np.zeros(pixels, np.float32)
         self._memory = np.zeros(pixels, np.float32)
         self._last = np.full(pixels, -(2**62), np.int64)
         self._t_us: int | None = None
+
+    @property
+    def num_lost(self) -> int:
+        """Events that the readout had no time for."""
+        return self._readout.num_lost
 
     def step(self, light: NDArray[np.float32], *, t_us: int) -> Events:
         """Return the events between the picture before and this one; none for the first.
@@ -148,78 +146,67 @@ class EventSensor:
         Returns
         -------
         Events
-            In time order, all with ``previous < t <= t_us``.
+            In time order, all with ``previous < t <= t_us``; only a readout of limited speed stamps later than that.
 
         Raises
         ------
         OptionError
             When the picture has another shape or dtype, holds negative or not finite light, or time does not advance.
         """
-        from ._sensor_kernels import front_end
-
-        self._check(light, t_us)
+        check_picture(light, t_us, size=self._size, last_us=self._t_us)
         received = np.ravel(light + np.float32(self._model.dark_light))
-        elapsed_us = 0 if self._t_us is None else t_us - self._t_us
-        # The first picture fills the filter: as if it had been seen for ever.
-        turns = np.inf if self._t_us is None else _TWO_PI * self._model.cutoff_hz * elapsed_us / _SECOND_US
-        front_end(received, received.view(np.int32), self._level, self._previous, np.float32(turns))
         start_us, self._t_us = self._t_us, t_us
+        self._receive(received, None if start_us is None else t_us - start_us)
         if start_us is None:
             self._start_memory()
             return Events.empty()
         clock = np.array([start_us, t_us, self._model.refractory_us], np.int64)
-        return self._in_order(self._crossings(clock), self._noise(received, clock), start_us)
+        fired = Events.concatenate([self._crossings(clock), self._noise(received, clock)])
+        return self._readout.release(in_time_order(fired, start_us), stop_us=t_us)
 
-    def _thresholds(self, mean: float, pixels: int) -> NDArray[np.float32]:
-        # The sum of four uniform numbers is near enough to a Gaussian and needs no logarithm.
-        total = sum((self._uniform(pixels) for _ in range(4)), np.zeros(pixels))
-        gauss = (total - 2.0) * 1.7320508075688772
-        return np.maximum(mean + self._model.threshold_spread * gauss, 0.25 * mean).astype(np.float32)
+    def _receive(self, received: NDArray[np.float32], elapsed_us: int | None) -> None:
+        from ._sensor_kernels import add_receptor_noise, front_end
 
-    def _uniform(self, count: int) -> NDArray[np.float64]:
-        from ._sensor_kernels import fill_uniform
-
-        numbers = np.empty(count)
-        fill_uniform(np.uint64(self._draw.bits()), numbers)
-        return numbers
+        # The first picture fills the filters: as if it had been seen for ever.
+        elapsed = np.inf if elapsed_us is None else float(elapsed_us)
+        turns = _TWO_PI * self._model.cutoff_hz * elapsed / MICROSECONDS_PER_SECOND
+        front_end(received, received.view(np.int32), self._level, self._previous, np.float32(turns))
+        if self._seen is self._level:
+            return
+        turns = _TWO_PI * self._model.receptor_noise_hz * elapsed / MICROSECONDS_PER_SECOND
+        remains = 1.0 / (1.0 + turns * (1.0 + turns * (0.5 + turns / 6.0)))
+        kick = self._model.receptor_noise * math.sqrt(1.0 - remains * remains)
+        key = np.uint64(self._receptor.bits())
+        add_receptor_noise(received, self._level, self._wander, self._seen, self._previous, remains, kick, key)
 
     def _start_memory(self) -> None:
         # Evenly between the two thresholds around the level, so that the first second is like any other.
-        place = self._uniform(self._level.size).astype(np.float32) * (self._on + self._off) - self._on
-        self._memory[:] = self._level + np.float32(self._model.start_spread) * np.float32(0.999) * place
-
-    def _check(self, light: NDArray[np.float32], t_us: int) -> None:
-        if light.shape != tuple(self._size) or light.dtype != np.float32:
-            raise OptionError(f"light must be float32 of shape {tuple(self._size)}, got {light.dtype} {light.shape}")
-        if self._t_us is not None and t_us <= self._t_us:
-            raise OptionError(f"t_us must be later than the picture before at {self._t_us}, got {t_us}")
-        lowest, highest = float(light.min()), float(light.max())
-        if not (lowest >= 0.0 and highest < float("inf")):
-            raise OptionError(f"light must be finite and >= 0, got [{lowest}, {highest}]")
+        place = uniform_numbers(self._draw, self._seen.size).astype(np.float32) * (self._on + self._off) - self._on
+        self._memory[:] = self._seen + np.float32(self._model.start_spread) * np.float32(0.999) * place
 
     def _crossings(self, clock: NDArray[np.int64]) -> Events:
         from ._sensor_kernels import count_crossings, emit_crossings
 
-        leak = np.float32(self._model.leak_hz * float(clock[1] - clock[0]) / _SECOND_US)
-        count = count_crossings(self._level, self._memory, self._on, self._off, leak)
+        leak = np.float32(self._model.leak_hz * float(clock[1] - clock[0]) / MICROSECONDS_PER_SECOND)
+        count = count_crossings(self._seen, self._memory, self._on, self._off, leak)
         t, pixel, p = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint8)
         kept = emit_crossings(
-            self._level, self._previous, self._memory, self._on, self._off, self._last, clock, t, pixel, p
+            self._seen, self._previous, self._memory, self._on, self._off, self._last, clock, t, pixel, p
         )
         return self._at_pixels(t[:kept], pixel[:kept], p[:kept])
 
     def _noise(self, received: NDArray[np.float32], clock: NDArray[np.int64]) -> Events:
         from ._sensor_kernels import emit_noise
 
-        seconds = float(clock[1] - clock[0]) / _SECOND_US
+        seconds = float(clock[1] - clock[0]) / MICROSECONDS_PER_SECOND
         shots = self._whole(self._model.shot_noise_hz * seconds * received.size)
         chosen = np.full(shots, -1, np.int64)
         if self._hot.size:
-            firing = self._uniform(self._hot.size) < self._model.hot_pixel_hz * seconds
+            firing = uniform_numbers(self._draw, self._hot.size) < self._model.hot_pixel_hz * seconds
             chosen = np.concatenate([chosen, self._hot[firing]])
         t, pixel, p = np.empty(chosen.size, np.int64), np.empty(chosen.size, np.int64), np.empty(chosen.size, np.uint8)
         key = np.uint64(self._draw.bits())
-        kept = emit_noise(received, self._level, self._memory, self._last, clock, key, chosen, t, pixel, p)
+        kept = emit_noise(received, self._seen, self._memory, self._last, clock, key, chosen, t, pixel, p)
         return self._at_pixels(t[:kept], pixel[:kept], p[:kept])
 
     def _whole(self, expected: float) -> int:
@@ -229,11 +216,3 @@ class EventSensor:
     def _at_pixels(self, t: NDArray[np.int64], pixel: NDArray[np.int64], p: NDArray[np.uint8]) -> Events:
         y, x = np.divmod(pixel, self._size.width)
         return Events(t, x.astype(np.uint16), y.astype(np.uint16), p)
-
-    @staticmethod
-    def _in_order(crossings: Events, noise: Events, start_us: int) -> Events:
-        events = Events.concatenate([crossings, noise])
-        # Offsets in 16 bits are sorted by radix, several times as fast; a step of a scene is at most 8 ms.
-        offset = events.t - start_us
-        dense = offset.astype(np.uint16) if len(events) and offset.max() < 1 << 16 else offset
-        return events[np.argsort(dense, kind="stable")]

@@ -9,7 +9,7 @@ from eventdet.filters import EventFilter, filtered_size, move_boxes, start_filte
 from eventdet.formats import Window, WindowGrid, cut_windows
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.report import ReadReport
-from eventdet.simulation import SimulatedRecording, simulate
+from eventdet.simulation import SimulatedRecording, SimulationConfig, simulate
 
 __all__ = ["SyntheticSource"]
 
@@ -56,7 +56,7 @@ class SyntheticSource:
 
     @cached_property
     def _recording(self) -> SimulatedRecording:
-        return simulate(self.seed, self.duration_us, label_rate_hz=self._label_rate_hz)
+        return simulate(SimulationConfig(self.seed, self.duration_us, label_rate_hz=self._label_rate_hz))
 
     @cached_property
     def events(self) -> Events:

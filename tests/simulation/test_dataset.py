@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from eventdet.errors import OptionError, OutputError
 from eventdet.formats import find_boxes, open_recording, read_boxes
-from eventdet.simulation import dataset, simulate, write_recording
+from eventdet.simulation import SimulationConfig, dataset, simulate, write_recording
 from eventdet.simulation.dataset import DatasetOptions, plan_dataset, write_dataset
 
-SHORT = DatasetOptions(4, duration_us=20_000, split=(0.5, 0.25, 0.25), seed=7)
+SHORT = DatasetOptions(4, SimulationConfig(7, 20_000), split=(0.5, 0.25, 0.25))
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -28,16 +28,16 @@ def test_splits_have_their_shares_within_one_and_seeds_differ(
 ) -> None:
     shares = np.array(parts) / sum(parts)
     split = (float(shares[0]), float(shares[1]), float(1 - shares[:2].sum().clip(0, 1)))
-    planned = plan_dataset(DatasetOptions(num_recordings, duration_us=1000, split=split, seed=seed))
+    planned = plan_dataset(DatasetOptions(num_recordings, SimulationConfig(seed, 1000), split=split))
     counts = Counter(recording.path.partition("/")[0] for recording in planned)
     for name, share in zip(("train", "val", "test"), split, strict=True):
         assert abs(counts[name] - share * num_recordings) < 1.5
-    assert len({recording.seed for recording in planned}) == num_recordings
+    assert len({recording.config.seed for recording in planned}) == num_recordings
     assert len({recording.path for recording in planned}) == num_recordings
 
 
 def test_a_larger_data_set_begins_with_the_smaller_one() -> None:
-    small, large = (plan_dataset(DatasetOptions(num, duration_us=1000, seed=3)) for num in (7, 20))
+    small, large = (plan_dataset(DatasetOptions(num, SimulationConfig(3, 1000))) for num in (7, 20))
     assert large[:7] == small
 
 
@@ -51,7 +51,7 @@ def test_every_recording_is_that_of_its_seed_in_gen1s_form(tmp_path: Path) -> No
     ]  # fmt: skip
     first = plan_dataset(SHORT)[0]
     recording = open_recording(tmp_path / first.path)
-    expected = simulate(first.seed, 20_000)
+    expected = simulate(first.config)
     assert recording.synthetic
     np.testing.assert_array_equal(recording.slice(0, 20_000).to_structured(), expected.events.to_structured())
     labels = find_boxes(tmp_path / first.path)
@@ -100,7 +100,7 @@ def test_a_stopped_run_goes_on_and_makes_what_is_missing_or_changed(
 def test_a_folder_of_another_data_set_is_refused(tmp_path: Path) -> None:
     write_dataset(tmp_path, SHORT)
     with pytest.raises(OptionError, match="was made with other options"):
-        write_dataset(tmp_path, DatasetOptions(4, duration_us=20_000, split=(0.5, 0.25, 0.25), seed=8))
+        write_dataset(tmp_path, DatasetOptions(4, SimulationConfig(8, 20_000), split=(0.5, 0.25, 0.25)))
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ def test_progress_counts_recorded_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        lambda: DatasetOptions(0, duration_us=1000),
-        lambda: DatasetOptions(1, duration_us=1000, split=(0.5, 0.5, 0.5)),
-        lambda: DatasetOptions(1, duration_us=1000, split=(1.5, -0.5, 0.0)),
+        lambda: DatasetOptions(0, SimulationConfig(1, 1000)),
+        lambda: DatasetOptions(1, SimulationConfig(1, 1000), split=(0.5, 0.5, 0.5)),
+        lambda: DatasetOptions(1, SimulationConfig(1, 1000), split=(1.5, -0.5, 0.0)),
     ],
     ids=["no recording", "sum", "negative"],
 )

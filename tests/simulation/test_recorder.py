@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from eventdet.simulation import (
     EventSensor,
     Renderer,
     SimulatedRecording,
+    SimulationConfig,
     iter_simulate,
     make_scene,
     simulate,
@@ -37,9 +39,13 @@ def digest(recording: SimulatedRecording) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in columns)).hexdigest()
 
 
+def pinned_digest(seed: int) -> str:
+    return digest(simulate(SimulationConfig(seed, 550_000)))
+
+
 @pytest.fixture(scope="module")
 def recording() -> SimulatedRecording:
-    return simulate(3, 800_000, label_rate_hz=20)
+    return simulate(SimulationConfig(3, 800_000, label_rate_hz=20))
 
 
 def test_events_of_a_recording_are_sorted_and_in_range(recording: SimulatedRecording) -> None:
@@ -65,33 +71,33 @@ def test_labels_start_at_half_a_second_and_keep_their_rate(recording: SimulatedR
 
 @pytest.mark.parametrize("seed", DIGESTS)
 def test_a_seed_gives_the_pinned_digest(seed: int) -> None:
-    assert digest(simulate(seed, 550_000)) == DIGESTS[seed]
+    assert pinned_digest(seed) == DIGESTS[seed]
 
 
 def test_another_seed_gives_another_recording() -> None:
-    assert len({digest(simulate(seed, 50_000)) for seed in range(5)}) == 5
+    assert len({digest(simulate(SimulationConfig(seed, 50_000))) for seed in range(5)}) == 5
 
 
 @pytest.mark.parametrize("chunk_us", [1, 33_333, 10_000_000], ids=str)
 def test_the_chunk_length_does_not_change_the_recording(chunk_us: int) -> None:
     duration_us = 40 if chunk_us == 1 else 120_000
-    pieces = list(iter_simulate(5, duration_us, chunk_us=chunk_us))
-    whole = simulate(5, duration_us).events
+    pieces = list(iter_simulate(SimulationConfig(5, duration_us), chunk_us=chunk_us))
+    whole = simulate(SimulationConfig(5, duration_us)).events
     assert all(np.array_equal(a, b) for a, b in zip(Events.concatenate(e for e, _ in pieces), whole, strict=True))
     for k, (events, _) in enumerate(pieces):
         assert len(events) == 0 or (events.t[0] >= k * chunk_us and events.t[-1] < (k + 1) * chunk_us)
 
 
 def test_labels_do_not_depend_on_the_chunk_length() -> None:
-    whole = simulate(3, 700_000, label_rate_hz=20).boxes
-    pieces = iter_simulate(3, 700_000, label_rate_hz=20, chunk_us=70_000)
+    whole = simulate(SimulationConfig(3, 700_000, label_rate_hz=20)).boxes
+    pieces = iter_simulate(SimulationConfig(3, 700_000, label_rate_hz=20), chunk_us=70_000)
     joined = Boxes.concatenate(boxes for _, boxes in pieces)
     assert np.array_equal(joined.xyxy, whole.xyxy)
     assert np.array_equal(joined.t, whole.t)
 
 
 def test_the_label_rate_does_not_change_the_events(recording: SimulatedRecording) -> None:
-    sparse = simulate(3, 800_000, label_rate_hz=1)
+    sparse = simulate(SimulationConfig(3, 800_000, label_rate_hz=1))
     assert np.array_equal(sparse.events.t, recording.events.t)
     assert set(sparse.boxes.t.tolist()) <= {500_000}
 
@@ -119,26 +125,35 @@ def test_every_event_of_a_lone_walker_lies_in_its_box() -> None:
 
 
 def test_another_sensor_size_is_filled() -> None:
-    events = simulate(1, 30_000, size=SensorSize(120, 160)).events
+    events = simulate(SimulationConfig(1, 30_000, size=SensorSize(120, 160))).events
     assert events.x.max() < 160
     assert events.y.max() < 120
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"label_rate_hz": 0.0}, "label_rate_hz must be"), ({"chunk_us": 0}, "chunk_us must be > 0")],
-    ids=["label rate", "chunk"],
+    [
+        ({"label_rate_hz": 0.0}, "label_rate_hz must be"),
+        ({"preset": "desert"}, "preset must be one of"),
+        ({"sensor": "film"}, "sensor must be one of"),
+    ],
+    ids=["label rate", "preset", "sensor"],
 )
-def test_an_argument_outside_its_rule_is_refused_at_once(change: dict[str, float], message: str) -> None:
+def test_a_choice_outside_its_rule_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        iter_simulate(1, 1000, **change)  # type: ignore[arg-type]  # one mapping for arguments of two types
+        SimulationConfig(1, 1000, **change)
+
+
+def test_a_chunk_outside_its_rule_is_refused_at_once() -> None:
+    with pytest.raises(OptionError, match="chunk_us must be > 0"):
+        iter_simulate(SimulationConfig(1, 1000), chunk_us=0)
 
 
 def test_written_files_read_back_to_the_recording(tmp_path: Path) -> None:
     progress: list[int] = []
     path = tmp_path / "street_td.dat"
-    written = write_recording(path, 3, 800_000, label_rate_hz=20, on_progress=progress.append)
-    expected = simulate(3, 800_000, label_rate_hz=20)
+    written = write_recording(path, SimulationConfig(3, 800_000, label_rate_hz=20), on_progress=progress.append)
+    expected = simulate(SimulationConfig(3, 800_000, label_rate_hz=20))
     events = read_dat(path)[0]
     assert written.bbox_path == tmp_path / "street_bbox.npy"
     assert (written.num_events, written.num_boxes) == (len(expected.events), len(expected.boxes))
@@ -151,22 +166,22 @@ def test_written_files_read_back_to_the_recording(tmp_path: Path) -> None:
 
 def test_a_name_that_gen1_would_not_use_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"must end in _td\.dat"):
-        write_recording(tmp_path / "street.dat", 1, 1000)
+        write_recording(tmp_path / "street.dat", SimulationConfig(1, 1000))
 
 
 def test_the_folder_of_the_files_is_made(tmp_path: Path) -> None:
-    written = write_recording(tmp_path / "new" / "street_td.dat", 1, 1000)
+    written = write_recording(tmp_path / "new" / "street_td.dat", SimulationConfig(1, 1000))
     assert written.td_path.is_file()
     assert written.bbox_path.is_file()
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match=r"street_td\.dat: cannot be written"):
-        write_recording(tmp_path / "file" / "street_td.dat", 1, 1000)
+        write_recording(tmp_path / "file" / "street_td.dat", SimulationConfig(1, 1000))
 
 
 @pytest.mark.slow
 def test_a_plain_processor_gives_the_same_digest(tmp_path: Path) -> None:
     # Compiled for any x86-64 without AVX or FMA, and with NumPy's wide loops switched off.
-    code = "from tests.simulation.test_recorder import digest, simulate; print(digest(simulate(1, 550_000)))"
+    code = "from tests.simulation.test_recorder import pinned_digest; print(pinned_digest(1))"
     plain = {
         "NUMBA_CPU_NAME": "generic",
         "NUMBA_CPU_FEATURES": "",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from eventdet import Events, OptionError, SensorSize
 from eventdet.simulation import ATIS, NOISE_FREE, EventSensor, SensorModel
-from eventdet.simulation._sensor_kernels import count_crossings, emit_crossings, front_end
+from eventdet.simulation._sensor_kernels import add_receptor_noise, count_crossings, emit_crossings, front_end
 
 ONE = SensorSize(1, 1)
 DARK = NOISE_FREE.dark_light
@@ -51,6 +51,28 @@ def test_a_moving_bar_gives_the_same_events_at_every_edge() -> None:
             # Two thresholds at 0.4 and 0.8 of the way: ON in front, OFF behind.
             assert events.t.tolist() == pytest.approx([1000 * (k - 1) + at for at in (400, 400, 800, 800)], abs=1)
             assert sorted(zip(events.x.tolist(), events.p.tolist(), strict=True)) == [(k - 1, 0)] * 2 + [(k + 2, 1)] * 2
+
+
+@pytest.mark.parametrize("contrast", [1.25, 2.5, 3.75], ids=str)
+def test_a_sinusoid_gives_its_crossings_at_the_arcsine(contrast: float) -> None:
+    # ln(light) = A sin(2 pi f t): the n-th threshold is crossed up at asin(n theta / A) / (2 pi f) and again down.
+    theta, hertz = 0.2, 20.0
+    model = dataclasses.replace(NOISE_FREE, threshold_on=theta, threshold_off=theta)
+    sensor = EventSensor(model, size=ONE, seed=0)
+    turn = 2 * math.pi * hertz
+
+    def light(t_us: int) -> NDArray[np.float32]:
+        return picture(0.3 * math.exp(contrast * theta * math.sin(turn * t_us / 1e6)) - DARK)
+
+    events = Events.concatenate(sensor.step(light(t_us), t_us=t_us) for t_us in range(0, 50_001, 100))
+    rise = [math.asin(n / contrast) / turn for n in range(1, math.floor(contrast) + 1)]
+    # After the n-th ON event the memory stands at n: the next OFF event is one threshold below the last ON event.
+    top = math.floor(contrast)
+    fall = [math.pi / turn - math.asin(n / contrast) / turn for n in range(top - 1, -top - 1, -1)]
+    again = [2 * math.pi / turn - math.asin(n / contrast) / turn for n in range(top - 1, -1, -1)]
+    expected = [t * 1e6 for t in (*rise, *fall, *again)]
+    assert events.p.tolist() == [1] * top + [0] * 2 * top + [1] * top
+    np.testing.assert_allclose(events.t, np.ceil(expected), atol=1.0)
 
 
 def test_a_constant_picture_without_noise_gives_no_event() -> None:
@@ -120,6 +142,29 @@ def test_the_low_pass_delays_the_answer() -> None:
     assert counts[0] == [6, 0]
     assert counts[1][0] < 3
     assert sum(counts[1]) == 6
+
+
+def test_receptor_noise_has_its_deviation_and_grows_in_the_dark() -> None:
+    size = SensorSize(100, 100)
+    light = np.full(10_000, 0.5, np.float32)
+    light[5000:] = 0.125
+    level, wander = np.zeros(10_000, np.float32), np.zeros(10_000, np.float32)
+    seen, previous = level.copy(), level.copy()
+    for key in range(200):
+        add_receptor_noise(light, level, wander, seen, previous, 0.8, 0.1 * 0.6, np.uint64(1000 * key))
+    # Half of full light: 0.1. A quarter of that light: twice as much. Standard error 1 %.
+    assert seen[:5000].std() == pytest.approx(0.1, rel=0.04)
+    assert seen[5000:].std() == pytest.approx(0.2, rel=0.04)
+    # 0.8 of it outlives a step.
+    assert np.corrcoef(seen, previous)[0, 1] == pytest.approx(0.8, abs=0.03)
+    sensor = EventSensor(dataclasses.replace(NOISE_FREE, receptor_noise=0.15), size=size, seed=0)
+    events = Events.concatenate(sensor.step(picture(0.5, size), t_us=t) for t in range(0, 500_001, 2000))
+    order = np.lexsort((events.t, events.y.astype(np.int64) * 100 + events.x))
+    pixel, p = (events.y.astype(np.int64) * 100 + events.x)[order], events.p[order]
+    same = pixel[1:] == pixel[:-1]
+    # The noise comes back: after ON mostly follows OFF.
+    assert len(events) > 5000
+    assert np.mean((p[1:] == p[:-1])[same]) < 0.3
 
 
 def test_events_of_a_step_are_sorted_and_inside_it() -> None:

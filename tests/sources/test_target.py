@@ -5,7 +5,7 @@ import pytest
 
 from eventdet.cli.main import run
 from eventdet.errors import InputError, OptionError
-from eventdet.simulation import simulate
+from eventdet.simulation import SimulationConfig, simulate
 from eventdet.sources import SyntheticSource, open_source
 from eventdet.sources.filtered import filter_source
 
@@ -14,7 +14,7 @@ def test_a_synthetic_address_gives_the_simulators_events() -> None:
     source = open_source("synthetic://?seed=4&seconds=0.2")
     assert isinstance(source, SyntheticSource)
     assert source.synthetic
-    expected = simulate(4, 200_000).events
+    expected = simulate(SimulationConfig(4, 200_000)).events
     np.testing.assert_array_equal(source.events.t, expected.t)
     windows = list(source.windows(50_000))
     assert sum(len(window.events) for window in windows) == len(expected)

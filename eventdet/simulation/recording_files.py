@@ -1,0 +1,103 @@
+"""Synthetic recordings as files of Gen1's form."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from eventdet.boxes import Boxes
+from eventdet.errors import OptionError, OutputError
+from eventdet.events import Events
+
+from .config import SimulationConfig
+from .recorder import CHUNK_US, iter_simulate
+
+__all__ = ["WrittenRecording", "write_recording"]
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRecording:
+    """A synthetic recording on disk."""
+
+    td_path: Path
+    """The events."""
+
+    bbox_path: Path
+    """The labels."""
+
+    num_events: int
+    """Events written."""
+
+    num_boxes: int
+    """Boxes written."""
+
+    sha256: str
+    """Digest of the event file, the same on every machine."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as values that JSON can hold."""
+        return asdict(self) | {"td_path": str(self.td_path), "bbox_path": str(self.bbox_path)}
+
+
+def write_recording(
+    td_path: Path | str, config: SimulationConfig, *, on_progress: Progress | None = None
+) -> WrittenRecording:
+    """Write a synthetic recording as Gen1 comes: ``<stem>_td.dat`` and ``<stem>_bbox.npy`` beside it.
+
+    The header of the event file has one line more than Gen1's, which says that the events are synthetic; readers skip
+    it.
+
+    Parameters
+    ----------
+    td_path : path
+        File for the events; it must end in ``_td.dat``. Its folder is made when missing.
+    config : SimulationConfig
+        What to film, and with what.
+    on_progress : callable, optional
+        Called with the microseconds recorded so far.
+
+    Returns
+    -------
+    WrittenRecording
+        The two files and what they hold.
+
+    Raises
+    ------
+    OptionError
+        When the name does not end in ``_td.dat`` or the duration is outside its rule.
+    OutputError
+        When the files cannot be written.
+    """
+    from eventdet.formats import write_boxes, write_dat
+
+    path = Path(td_path)
+    if not path.name.endswith("_td.dat"):
+        raise OptionError(f"the event file must end in _td.dat, got {path.name}", hint=f"use -o {path.stem}_td.dat")
+    _make_folder(path)
+    boxes: list[Boxes] = []
+    num_events = 0
+
+    def film() -> Iterator[Events]:
+        nonlocal num_events
+        for number, (events, labels) in enumerate(iter_simulate(config), start=1):
+            boxes.append(labels)
+            num_events += len(events)
+            yield events
+            if on_progress is not None:
+                on_progress(min(config.duration_us, number * CHUNK_US))
+
+    write_dat(path, film(), config.size, synthetic=True)
+    bbox_path = path.with_name(path.name.removesuffix("_td.dat") + "_bbox.npy")
+    write_boxes(bbox_path, Boxes.concatenate(boxes))
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), digest)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
