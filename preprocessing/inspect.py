@@ -180,7 +180,7 @@ def _inspect(recording: StoredRecording) -> StoredRecordingInfo:
 def _inspect_frames(recording: StoredRecording, name: str, sizes: dict[str, int]) -> FramesInfo:
     frames = recording.frames(name)
     return FramesInfo(
-        representation=frames.representation.to_dict(),
+        representation=frames.description,
         num_windows=len(frames),
         window_us=frames.window_us,
         stride_us=frames.stride_us,

@@ -131,7 +131,12 @@ class StoredFrames:
     @property
     def representation(self) -> Representation:
         """What each tensor is; raises as :meth:`Representation.from_dict`."""
-        return Representation.from_dict(self.rows.attributes)
+        return Representation.from_dict(self.description)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Name, bins and parameters of the representation as they were written, whether or not it is registered."""
+        return {key: value for key, value in self.rows.attributes.items() if key in ("name", "bins", "parameters")}
 
     def __len__(self) -> int:
         """Return the number of windows."""

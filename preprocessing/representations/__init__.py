@@ -6,7 +6,7 @@ say so: what other tools compute otherwise is repeated bit for bit under their n
 """
 
 # The definitions register themselves when they are imported.
-from . import openeb, rvt, surfaces
+from . import frames, openeb, rvt, surfaces, voxels
 from .frames import event_histogram
 from .registry import REPRESENTATIONS, Representation, Tensor, representation
 from .voxels import voxel_grid
@@ -16,9 +16,11 @@ __all__ = [
     "Representation",
     "Tensor",
     "event_histogram",
+    "frames",
     "openeb",
     "representation",
     "rvt",
     "surfaces",
     "voxel_grid",
+    "voxels",
 ]

@@ -53,7 +53,7 @@ def test_convert_with_a_representation_of_a_module_in_the_current_folder_stores_
         REPRESENTATIONS.pop("event_total", None)
     # Where the module is not imported, the tensors are read and checked, and nobody claims to know what they are.
     assert frames[0].tolist() == [5.0] * GEN1.height
-    assert run(["verify", "a.zarr"]) == 0
+    assert run(["verify", "a.zarr"]) == run(["info", "a.zarr"]) == 0
     with pytest.raises(OptionError, match=r"my_tensors\.event_total is not registered"):
         assert frames.representation
 
