@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from eventdet.boxes import Boxes
 from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
+from eventdet.formats import open_recording
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert
 from eventdet.preprocessing.dataset.augment import Augmentation
@@ -378,6 +379,22 @@ def test_folder_without_recordings_is_refused(tmp_path: Path) -> None:
         event_sources(tmp_path, REPRESENTATION, window_us=10)
     with pytest.raises(InputError, match="no stored recordings"):
         frame_sources(tmp_path)
+
+
+def test_real_recording_is_cut_where_it_is(real_data: Path) -> None:
+    histogram, target = Representation("histogram", bins=1), SensorSize(120, 160)
+    file = real_data / "spinner_evt2_vga.raw"
+    sources = event_sources(file, histogram, window_us=5_000, target=target)
+    dataset = ClipDataset(sources, ClipOptions(num_windows=2, align="grid"))
+    batch = dataset.batch([1, 2])
+    recording = open_recording(file)
+    assert batch.t0_us[0] == recording.t_first_us // 5_000 * 5_000 + 10_000
+    pixels = fit_pixels(recording.sensor_size, target)
+    for place, t0_us in enumerate(batch.t0_us.tolist()):
+        window = (t0_us + 5_000, t0_us + 10_000)
+        expected = histogram(recording.slice(*window), *window, pixels)
+        assert expected.any()
+        np.testing.assert_array_equal(_dense(batch)[1, place], expected[0])
 
 
 def test_window_that_was_not_stored_is_refused(recordings: tuple[Path, list[Events]]) -> None:
