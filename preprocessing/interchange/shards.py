@@ -60,7 +60,8 @@ def export_shards(
     InputError
         When there is no recording, or one cannot be read.
     OptionError
-        When `output` holds something else, or a store without events has no frames that fit.
+        When `output` holds something else, recordings of one folder have several sizes, or a store without events has
+        no frames that fit.
     OutputError
         When the disk refuses, or another process exports to `output`.
     """
@@ -69,11 +70,11 @@ def export_shards(
     about = {"layout": options.layout, "options": options.to_dict(), "eventdet_version": version("eventdet")}
     recordings = [(part.place, dict(part.recording.attributes)) for part in parts]
     about["digest"] = digest({**about, "recordings": recordings})
-    summary = _summarise(output, parts)
+    summary, shards = _summarise(output, parts), _shards(output, parts, options)
     done = 0
     with owned_folder(output):
         _claim(output, about)
-        for shard in _shards(output, parts, options):
+        for shard in shards:
             if shard.path.exists():
                 summary.num_up_to_date += 1
             else:
@@ -105,16 +106,23 @@ def _claim(output: Path, about: dict[str, Any]) -> None:
     write_note(output, about)
 
 
-def _shards(output: Path, parts: list[RecordingSamples], options: ShardOptions) -> Iterator[_Shard]:
+def _shards(output: Path, parts: list[RecordingSamples], options: ShardOptions) -> list[_Shard]:
     folders: dict[Path, list[RecordingSamples]] = {}
     for part in parts:
         folders.setdefault(output / Path(part.place).parent, []).append(part)
     suffix, _ = SHARD_WRITERS[options.layout]
+    shards = []
     for folder, members in folders.items():
+        if len(sizes := {part.recording.sensor_size for part in members}) > 1:
+            raise OptionError(
+                f"{folder} would hold tensors of several sizes, {', '.join(map(str, sorted(sizes)))}",
+                hint="export the recordings one by one, or convert those of each sensor into a folder of their own",
+            )
         total = sum(map(len, members))
         for number, first in enumerate(range(0, total, options.samples_per_shard)):
             stop = min(first + options.samples_per_shard, total)
-            yield _Shard(folder / f"shard-{number:06d}{suffix}", members, first, stop)
+            shards.append(_Shard(folder / f"shard-{number:06d}{suffix}", members, first, stop))
+    return shards
 
 
 def _write(shard: _Shard, options: ShardOptions) -> None:

@@ -1,7 +1,9 @@
 """Export to RVT's folders: its reader gets the right tensor for each label, and nothing is ever half there."""
 
+import errno
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
-from eventdet.errors import BusyError, FormatError, InputError, OptionError, OutputError
+from eventdet.errors import BusyError, FormatError, InputError, MissingExtraError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.formats import write_hdf5
 from eventdet.geometry import fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
-from eventdet.preprocessing.interchange import RvtOptions, export_rvt
+from eventdet.preprocessing.interchange import RvtOptions, export_rvt, rvt_export
 from eventdet.preprocessing.interchange._published import owned_folder
 from tests.preprocessing.references import histogram_reference
 
@@ -315,6 +317,28 @@ def test_an_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "rvt").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot be written"):
         export_rvt(store, tmp_path / "rvt", OPTIONS)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_store(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rvt_export, "create_tensors", full)
+        with pytest.raises(OutputError, match=r"drive0: cannot be written \(No space left on device\)"):
+            export_rvt(store, tmp_path / "rvt", OPTIONS)
+    assert list((tmp_path / "rvt").iterdir()) == []
+    assert export_rvt(store, tmp_path / "rvt", OPTIONS).num_written == 1
+
+
+def test_without_blosc_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_store(tmp_path)
+    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
+    with pytest.raises(MissingExtraError, match="the extra 'hdf5'"):
+        export_rvt(store, tmp_path / "rvt", OPTIONS)
+    assert list((tmp_path / "rvt").iterdir()) == []
 
 
 @pytest.mark.parametrize(

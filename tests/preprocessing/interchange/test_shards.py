@@ -14,7 +14,8 @@ import pytest
 
 from eventdet.boxes import Boxes
 from eventdet.errors import BusyError, InputError, OptionError
-from eventdet.geometry import fit_pixels
+from eventdet.formats import write_dat
+from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing import ConvertOptions, convert
 from eventdet.preprocessing.interchange import ShardOptions, export_shards
 from eventdet.preprocessing.interchange._published import owned_folder
@@ -153,6 +154,15 @@ def test_an_export_that_is_stopped_goes_on_and_gives_the_same_bytes(
     summary = export_shards(store, tmp_path / "out", options)
     assert (summary.num_written, summary.num_up_to_date) == (2, 2)
     assert _files(tmp_path / "out") == _files(tmp_path / "undisturbed")
+
+
+def test_recordings_of_several_sizes_share_no_folder(tmp_path: Path) -> None:
+    make_recording(tmp_path / "raw" / "train", "a")
+    write_dat(tmp_path / "raw" / "train" / "b_td.dat", make_events(), SensorSize(60, 70))
+    convert(tmp_path / "raw", tmp_path / "store.zarr", ConvertOptions(write_frames=False))
+    with pytest.raises(OptionError, match="tensors of several sizes, 50x40, 70x60"):
+        export_shards(tmp_path / "store.zarr", tmp_path / "out", _options(samples="windows"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_output_with_something_else_is_refused(tmp_path: Path) -> None:
