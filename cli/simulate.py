@@ -25,6 +25,12 @@ def command(
     ] = None,
     seconds: Annotated[float, typer.Option(help="Recorded seconds.", min=0.001, max=4294.0)] = 5.0,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 1,
+    preset: Annotated[str, typer.Option(help="Kind of street; docs/simulation.md lists them.")] = "plain",
+    sensor: Annotated[str, typer.Option(help="Kind of camera: atis, atis-noisy, or voltmeter.")] = "atis",
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Bring it to so many Mev/s: a load for readers.", min=1e-6, max=50.0, show_default=False),
+    ] = None,
     label_rate: Annotated[float, typer.Option(help="Label times a second.", min=0.1, max=100.0)] = 4.0,
     recordings: Annotated[
         int | None, typer.Option(help="Recordings of a data set, each of its own seed.", min=1, show_default=False)
@@ -42,7 +48,9 @@ def command(
     from eventdet.simulation.dataset import DatasetOptions
     from eventdet.units import MICROSECONDS_PER_SECOND
 
-    config = SimulationConfig(seed, round(seconds * MICROSECONDS_PER_SECOND), label_rate_hz=label_rate)
+    duration_us = round(seconds * MICROSECONDS_PER_SECOND)
+    rate_hz = None if rate is None else 1e6 * rate
+    config = SimulationConfig(seed, duration_us, preset, sensor, label_rate, rate_hz)
     if recordings is None and output is not None and folder is None:
         _write_recording(output, config, quiet=quiet, json=json)
     elif recordings is not None and folder is not None and output is None:

@@ -187,7 +187,7 @@ def _evaluate() -> dict[str, object]:
     detections: list[Boxes] = []
     labels: list[Boxes] = []
     for seed in range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + EVALUATION_RECORDINGS):
-        source = SyntheticSource(seed=seed, duration_us=SECONDS * 1_000_000)
+        source = SyntheticSource(SimulationConfig(seed, SECONDS * 1_000_000))
         times = set(np.arange(500_000, SECONDS * 1_000_000, 250_000).tolist())
         for result in Streamer.from_model(NAME, source, StreamOptions(conf=0.01)):
             if result.t_us in times:

@@ -11,6 +11,7 @@ from .sensor_models import SENSORS, CameraModel
 __all__ = ["SimulationConfig"]
 
 _HIGHEST_LABEL_RATE_HZ = 1000.0
+_HIGHEST_RATE_HZ = 50e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class SimulationConfig:
     label_rate_hz: float = 4.0
     """Labels per second, the first at 0.5 s; the events do not depend on it."""
 
+    rate_hz: float | None = None
+    """Events per second that every part of the recording is brought to; None leaves what the camera sees."""
+
     size: SensorSize = GEN1
     """Rows and columns of the camera."""
 
@@ -47,13 +51,16 @@ class SimulationConfig:
         Raises
         ------
         OptionError
-            When a name is unknown or the label rate is not in (0, 1000]; the street checks the duration.
+            When a name is unknown, the label rate is not in (0, 1000] or the event rate not in (0, 50e6]; the street
+            checks the duration.
         """
         check_option("preset", self.preset, PRESETS)
         if isinstance(self.sensor, str):
             check_option("sensor", self.sensor, SENSORS)
         if not 0.0 < self.label_rate_hz <= _HIGHEST_LABEL_RATE_HZ:
             raise OptionError(f"label_rate_hz must be in (0, {_HIGHEST_LABEL_RATE_HZ:g}], got {self.label_rate_hz}")
+        if self.rate_hz is not None and not 0.0 < self.rate_hz <= _HIGHEST_RATE_HZ:
+            raise OptionError(f"rate_hz must be in (0, {_HIGHEST_RATE_HZ:g}], got {self.rate_hz}")
 
     @property
     def camera(self) -> CameraModel:

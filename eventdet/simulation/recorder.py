@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
@@ -9,6 +10,7 @@ from eventdet.events import Events
 from eventdet.units import MICROSECONDS_PER_SECOND
 
 from .config import SimulationConfig
+from .load import EventLoad
 from .renderer import Renderer
 from .scene import Scene, make_scene
 from .sensor import Sensor, make_sensor
@@ -39,6 +41,14 @@ class SimulatedRecording:
     """Events that the readout of the camera had no time for."""
 
 
+class _Step(NamedTuple):
+    """What a camera saw between two pictures."""
+
+    events: Events
+    start_us: int
+    stop_us: int
+
+
 def iter_simulate(config: SimulationConfig, *, chunk_us: int = CHUNK_US) -> Iterator[tuple[Events, Boxes]]:
     """Yield a synthetic recording piece by piece; memory stays bounded however long it is.
 
@@ -63,7 +73,7 @@ def iter_simulate(config: SimulationConfig, *, chunk_us: int = CHUNK_US) -> Iter
     """
     if chunk_us <= 0:
         raise OptionError(f"chunk_us must be > 0, got {chunk_us}")
-    return _chunks(*_start(config), config.label_rate_hz, chunk_us)
+    return _chunks(*_start(config), config, chunk_us)
 
 
 def simulate(config: SimulationConfig) -> SimulatedRecording:
@@ -91,7 +101,7 @@ def simulate(config: SimulationConfig) -> SimulatedRecording:
     (True, SensorSize(height=240, width=304))
     """
     scene, sensor = _start(config)
-    events, boxes = zip(*_chunks(scene, sensor, config.label_rate_hz, CHUNK_US), strict=True)
+    events, boxes = zip(*_chunks(scene, sensor, config, CHUNK_US), strict=True)
     return SimulatedRecording(Events.concatenate(events), Boxes.concatenate(boxes), config, sensor.num_lost)
 
 
@@ -100,9 +110,11 @@ def _start(config: SimulationConfig) -> tuple[Scene, Sensor]:
     return scene, make_sensor(config.camera, size=config.size, seed=config.seed)
 
 
-def _chunks(scene: Scene, sensor: Sensor, label_rate_hz: float, chunk_us: int) -> Iterator[tuple[Events, Boxes]]:
+def _chunks(scene: Scene, sensor: Sensor, config: SimulationConfig, chunk_us: int) -> Iterator[tuple[Events, Boxes]]:
     renderer = Renderer(scene)
     steps = _steps(scene, renderer, sensor)
+    if config.rate_hz is not None:
+        steps = _loaded(steps, EventLoad(config.rate_hz, size=config.size, seed=config.seed))
     pending = Events.empty()
     label = 0
     for start_us in range(0, scene.duration_us, chunk_us):
@@ -113,20 +125,26 @@ def _chunks(scene: Scene, sensor: Sensor, label_rate_hz: float, chunk_us: int) -
             step = next(steps, None)
             if step is None:
                 break
-            ready.append(step)
+            ready.append(step.events)
         joined = Events.concatenate(ready)
         cut = int(joined.t.searchsorted(stop_us))
         pending = joined[cut:]
         boxes = []
-        while (t_us := FIRST_LABEL_US + int(label * MICROSECONDS_PER_SECOND / label_rate_hz)) < stop_us:
+        while (t_us := FIRST_LABEL_US + int(label * MICROSECONDS_PER_SECOND / config.label_rate_hz)) < stop_us:
             boxes.append(renderer.boxes(t_us))
             label += 1
         yield joined[:cut], Boxes.concatenate(boxes)
 
 
-def _steps(scene: Scene, renderer: Renderer, sensor: Sensor) -> Iterator[Events]:
+def _steps(scene: Scene, renderer: Renderer, sensor: Sensor) -> Iterator[_Step]:
     t_us = 0
     sensor.step(renderer.light(0), t_us=0)
     while t_us < scene.duration_us:
+        start_us = t_us
         t_us += scene.step_us(t_us)
-        yield sensor.step(renderer.light(t_us), t_us=t_us)
+        yield _Step(sensor.step(renderer.light(t_us), t_us=t_us), start_us, t_us)
+
+
+def _loaded(steps: Iterator[_Step], load: EventLoad) -> Iterator[_Step]:
+    for step in steps:
+        yield step._replace(events=load.apply(step.events, start_us=step.start_us, stop_us=step.stop_us))

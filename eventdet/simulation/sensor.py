@@ -103,6 +103,7 @@ class EventSensor:
 
     Examples
     --------
+    >>> from eventdet.simulation import NOISE_FREE
     >>> sensor = EventSensor(NOISE_FREE, size=SensorSize(1, 1), seed=0)
     >>> dark, bright = np.full((1, 1), 0.1, np.float32), np.full((1, 1), 0.2, np.float32)
     >>> len(sensor.step(dark, t_us=0)), sensor.step(bright, t_us=1000).p.tolist()

@@ -7,9 +7,10 @@ from eventdet.boxes import Boxes
 from eventdet.events import Events
 from eventdet.filters import EventFilter, filtered_size, move_boxes, start_filters
 from eventdet.formats import Window, WindowGrid, cut_windows
-from eventdet.geometry import GEN1, SensorSize
+from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 from eventdet.simulation import SimulatedRecording, SimulationConfig, simulate
+from eventdet.units import MICROSECONDS_PER_SECOND
 
 __all__ = ["SyntheticSource"]
 
@@ -19,12 +20,8 @@ class SyntheticSource:
 
     Parameters
     ----------
-    seed : int
-        Same seed, same events.
-    duration_us : int
-        Length, microseconds.
-    label_rate_hz : float
-        Label times a second.
+    config : SimulationConfig
+        What determines it.
     filters : sequence of EventFilter
         What the events pass through; the labels move with them.
 
@@ -37,36 +34,39 @@ class SyntheticSource:
     format = "synthetic"
     synthetic = True
 
-    def __init__(
-        self, *, seed: int, duration_us: int, label_rate_hz: float = 4.0, filters: Sequence[EventFilter] = ()
-    ) -> None:
-        self.seed = seed
-        self.duration_us = duration_us
+    def __init__(self, config: SimulationConfig, *, filters: Sequence[EventFilter] = ()) -> None:
+        self.config = config
+        """What determines it."""
         self.filters = tuple(filters)
         """Applied in order."""
-        self._label_rate_hz = label_rate_hz
-        self._size = filtered_size(self.filters, GEN1)
+        self._size = filtered_size(self.filters, config.size)
         self.report = ReadReport()
         """Events handed out so far; nothing is ever repaired."""
 
     @property
     def name(self) -> str:
-        """The address that makes the same source again."""
-        return f"synthetic://?seed={self.seed}&seconds={self.duration_us / 1e6:g}"
+        """The address that makes the same source again: the preset as host; a rate in Mev/s."""
+        config = self.config
+        address = f"?seed={config.seed}&seconds={config.duration_us / MICROSECONDS_PER_SECOND:g}"
+        if config.sensor != "atis":
+            address += f"&sensor={config.sensor if isinstance(config.sensor, str) else 'given'}"
+        if config.rate_hz is not None:
+            address += f"&rate={config.rate_hz / 1e6:g}"
+        return f"synthetic://{'' if config.preset == 'plain' else config.preset}{address}"
 
     @cached_property
     def _recording(self) -> SimulatedRecording:
-        return simulate(SimulationConfig(self.seed, self.duration_us, label_rate_hz=self._label_rate_hz))
+        return simulate(self.config)
 
     @cached_property
     def events(self) -> Events:
         """All events, after the filters."""
-        return start_filters(self.filters, GEN1)(self._recording.events)
+        return start_filters(self.filters, self.config.size)(self._recording.events)
 
     @property
     def labels(self) -> Boxes:
         """Exact boxes of every labelled moment."""
-        return move_boxes(self.filters, self._recording.boxes, GEN1)
+        return move_boxes(self.filters, self._recording.boxes, self.config.size)
 
     @property
     def sensor_size(self) -> SensorSize:
@@ -75,12 +75,7 @@ class SyntheticSource:
 
     def filtered(self, filters: Sequence[EventFilter]) -> "SyntheticSource":
         """Return the same source seen through more filters; raises as the constructor does."""
-        return SyntheticSource(
-            seed=self.seed,
-            duration_us=self.duration_us,
-            label_rate_hz=self._label_rate_hz,
-            filters=(*self.filters, *filters),
-        )
+        return SyntheticSource(self.config, filters=(*self.filters, *filters))
 
     @property
     def t_first_us(self) -> int:

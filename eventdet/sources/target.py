@@ -5,6 +5,8 @@ from urllib.parse import parse_qsl, urlsplit
 from eventdet.errors import OptionError
 from eventdet.formats import ReadPolicy, Recording
 from eventdet.geometry import SensorSize
+from eventdet.simulation import SimulationConfig
+from eventdet.units import MICROSECONDS_PER_SECOND
 
 from ._open_live import LIVE_SCHEMES, LiveOptions, open_live
 from ._protocol import EventSource
@@ -15,6 +17,9 @@ __all__ = ["open_finite", "open_source"]
 
 _LONGEST_SYNTHETIC_S = 600.0
 """A simulated source lies in memory: ten minutes of traffic are about 4 GB."""
+
+_SYNTHETIC = frozenset({"seed", "seconds", "sensor", "rate"})
+"""What an address of a simulated source may say; its host is the preset."""
 
 
 def open_source(
@@ -30,7 +35,8 @@ def open_source(
     Parameters
     ----------
     target : str
-        Path of a recording or of a store, ``synthetic://?seed=1&seconds=5``, ``-`` for the standard input, or the
+        Path of a recording or of a store, ``synthetic://night?seed=1&seconds=5`` (see :class:`SyntheticSource`), ``-``
+        for the standard input, or the
         address of a live stream: ``tcp://host:port``, ``unix://path``, ``udp://host:port``, ``zmq://host:port``,
         ``camera://``.
     sensor_size : SensorSize, optional
@@ -94,17 +100,24 @@ def open_finite(
 
 
 def _synthetic(target: str) -> SyntheticSource:
-    given = dict(parse_qsl(urlsplit(target).query))
-    unknown = sorted(given.keys() - {"seed", "seconds"})
+    address = urlsplit(target)
+    given = dict(parse_qsl(address.query))
+    unknown = sorted(given.keys() - _SYNTHETIC)
     if unknown:
-        raise OptionError(f"source {target!r}: unknown parameter {unknown[0]!r}", hint="known are seed and seconds")
+        raise OptionError(
+            f"source {target!r}: unknown parameter {unknown[0]!r}", hint=f"known are {', '.join(sorted(_SYNTHETIC))}"
+        )
     try:
         seed, seconds = int(given.get("seed", "1")), float(given.get("seconds", "5"))
+        rate_hz = 1e6 * float(given["rate"]) if "rate" in given else None
     except ValueError:
-        seed, seconds = -1, 0.0
+        seed, seconds, rate_hz = -1, 0.0, None
     if seed < 0 or not 0 < seconds <= _LONGEST_SYNTHETIC_S:
         raise OptionError(
-            f"source {target!r}: seed must be an integer >= 0 and seconds in (0, {_LONGEST_SYNTHETIC_S:g}]",
+            f"source {target!r}: seed must be an integer >= 0, seconds in (0, {_LONGEST_SYNTHETIC_S:g}], "
+            "rate a number of Mev/s",
             hint="write it like synthetic://?seed=1&seconds=5",
         )
-    return SyntheticSource(seed=seed, duration_us=round(seconds * 1_000_000))
+    preset, sensor = address.netloc or "plain", given.get("sensor", "atis")
+    duration_us = round(seconds * MICROSECONDS_PER_SECOND)
+    return SyntheticSource(SimulationConfig(seed, duration_us, preset=preset, sensor=sensor, rate_hz=rate_hz))

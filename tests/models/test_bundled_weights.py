@@ -11,6 +11,7 @@ import pytest
 from eventdet.boxes import Boxes
 from eventdet.evaluation import average_precision
 from eventdet.models import bundled_names, load_detector
+from eventdet.simulation import SimulationConfig
 from eventdet.sources import SyntheticSource
 from eventdet.streaming import Streamer, StreamOptions
 
@@ -31,7 +32,7 @@ def test_bundled_description_tells_the_data_and_the_digest() -> None:
 
 
 def test_bundled_weights_find_most_cars_of_an_unseen_street() -> None:
-    source = SyntheticSource(seed=900_003, duration_us=3_000_000)
+    source = SyntheticSource(SimulationConfig(900_003, 3_000_000))
     found, true = [], []
     for result in Streamer.from_model(NAME, source, StreamOptions(conf=0.01), dtype="float32"):
         labels: Boxes = source.labels.at(result.t_us)

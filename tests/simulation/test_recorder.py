@@ -14,8 +14,10 @@ import pytest
 from eventdet import Boxes, Events, OptionError, OutputError, SensorSize
 from eventdet.formats import read_boxes, read_dat
 from eventdet.simulation import (
+    ATIS,
     NOISE_FREE,
     EventSensor,
+    ReadoutModel,
     Renderer,
     SimulatedRecording,
     SimulationConfig,
@@ -88,6 +90,19 @@ def test_the_chunk_length_does_not_change_the_recording(chunk_us: int) -> None:
         assert len(events) == 0 or (events.t[0] >= k * chunk_us and events.t[-1] < (k + 1) * chunk_us)
 
 
+def test_a_slow_readout_loses_and_delays_events_but_keeps_their_order() -> None:
+    slow = dataclasses.replace(ATIS, readout=ReadoutModel(jitter_us=200.0, capacity_hz=50_000.0, backlog_us=500.0))
+    config = SimulationConfig(5, 120_000, sensor=slow)
+    recording = simulate(config)
+    seen = len(simulate(SimulationConfig(5, 120_000, sensor=ATIS)).events)
+    assert recording.num_lost > 0
+    assert 0 <= seen - len(recording.events) - recording.num_lost < 100
+    assert len(recording.events) <= 0.12 * 50_000 + 1
+    pieces = Events.concatenate(events for events, _ in iter_simulate(config, chunk_us=7_000))
+    assert pieces.is_sorted()
+    assert np.array_equal(pieces.t, recording.events.t)
+
+
 def test_labels_do_not_depend_on_the_chunk_length() -> None:
     whole = simulate(SimulationConfig(3, 700_000, label_rate_hz=20)).boxes
     pieces = iter_simulate(SimulationConfig(3, 700_000, label_rate_hz=20), chunk_us=70_000)
@@ -136,8 +151,9 @@ def test_another_sensor_size_is_filled() -> None:
         ({"label_rate_hz": 0.0}, "label_rate_hz must be"),
         ({"preset": "desert"}, "preset must be one of"),
         ({"sensor": "film"}, "sensor must be one of"),
+        ({"rate_hz": 0.0}, "rate_hz must be in"),
     ],
-    ids=["label rate", "preset", "sensor"],
+    ids=["label rate", "preset", "sensor", "rate"],
 )
 def test_a_choice_outside_its_rule_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):

@@ -20,6 +20,16 @@ def test_a_synthetic_address_gives_the_simulators_events() -> None:
     assert sum(len(window.events) for window in windows) == len(expected)
 
 
+def test_a_synthetic_address_names_preset_sensor_and_rate() -> None:
+    address = "synthetic://night?seed=4&seconds=0.02&sensor=voltmeter&rate=2"
+    source = open_source(address)
+    assert isinstance(source, SyntheticSource)
+    assert source.config == SimulationConfig(4, 20_000, "night", "voltmeter", rate_hz=2e6)
+    assert source.name == address
+    # 2 Mev/s in 20 ms; the last events may lie at the very end of the last step, which is not part of the recording.
+    assert 39_900 < len(source.events) <= 40_000
+
+
 def test_a_synthetic_source_is_filtered_with_its_labels() -> None:
     source = open_source("synthetic://?seed=1&seconds=1")
     assert isinstance(source, SyntheticSource)
@@ -51,6 +61,10 @@ def test_a_live_source_is_not_drawn(target: str, tmp_path: Path, capsys: pytest.
     [
         ("mqtt://host/topic", "unknown scheme 'mqtt'"),
         ("synthetic://?sed=1", "unknown parameter 'sed'"),
+        ("synthetic://desert?seed=1", "preset must be one of"),
+        ("synthetic://?sensor=film", "sensor must be one of"),
+        ("synthetic://?rate=-3", "rate_hz must be in"),
+        ("synthetic://?rate=full", "rate a number"),
         ("synthetic://?seed=-1", "seed must be an integer >= 0"),
         ("synthetic://?seconds=0", "seconds in"),
         ("synthetic://?seconds=abc", "seconds in"),
