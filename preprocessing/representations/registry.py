@@ -196,9 +196,9 @@ class Representation:
         definition = _definition(name)
         if not 1 <= bins <= _LARGEST_NUM_BINS:
             raise OptionError(f"bins must be in 1..{_LARGEST_NUM_BINS}, got {bins}", hint="use --bins 5")
-        values = {**definition.parameters, **parameters}
-        for key, value in values.items():
-            _check_value(f"{name}: {key}", value, definition.parameters.get(key), is_length=key in definition.axes)
+        values = dict(definition.parameters)
+        for key, value in parameters.items():
+            values[key] = _checked(f"{name}: {key}", value, values.get(key), is_length=key in definition.axes)
         if definition.check is not None:
             definition.check(**values)
         object.__setattr__(self, "name", name)
@@ -321,7 +321,8 @@ def _definition(name: str) -> Definition:
     return REPRESENTATIONS[check_option("representation", own, REPRESENTATIONS)]
 
 
-def _check_value(name: str, value: Value, default: Value | None, *, is_length: bool) -> None:
+def _checked(name: str, value: Value, default: Value | None, *, is_length: bool) -> Value:
+    """Return the value of a parameter in the type of its default."""
     if default is None:
         raise OptionError(f"{name} is no parameter of the representation")
     kinds = (int, float) if isinstance(default, float) else type(default)
@@ -329,6 +330,9 @@ def _check_value(name: str, value: Value, default: Value | None, *, is_length: b
         raise OptionError(f"{name} must be of type {type(default).__name__}, got {value!r}")
     if is_length and not 1 <= int(value) <= _LARGEST_NUM_BINS:
         raise OptionError(f"{name} must be in 1..{_LARGEST_NUM_BINS}, got {value}")
+    if name.endswith("_us") and int(value) < 0:
+        raise OptionError(f"{name} must be >= 0, got {value}")
+    return type(default)(value)
 
 
 def _check_window(t0_us: int, t1_us: int) -> None:

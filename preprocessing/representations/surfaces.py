@@ -16,6 +16,7 @@ from .registry import Tensor, representation
 __all__ = ["averaged_time_surface", "time_surface", "tore_volume"]
 
 _DECAYS = ("exp", "linear")
+_LARGEST_RADIUS = 16
 
 
 def _check_decay(*, decay: str, tau_us: int) -> None:
@@ -70,8 +71,8 @@ def _surface_shape(bins: int, size: SensorSize, *, cell: int, radius: int, **_: 
 
 
 def _check_cell(*, cell: int, radius: int, tau_us: int) -> None:
-    if cell < 1 or radius < 0:
-        raise OptionError(f"cell must be > 0 and radius >= 0, got {cell} and {radius}")
+    if cell < 1 or not 0 <= radius <= _LARGEST_RADIUS:
+        raise OptionError(f"cell must be > 0 and radius in 0..{_LARGEST_RADIUS}, got {cell} and {radius}")
 
 
 @representation(

@@ -60,6 +60,15 @@ def test_binarep_has_its_oldest_frame_in_the_highest_digit() -> None:
     assert np.count_nonzero(tensor) == 1
 
 
+def test_binarep_is_that_of_tonic_but_for_the_division() -> None:
+    tonic = pytest.importorskip("tonic.functional", reason="the extra interop is not installed")
+    events = _traffic(1500, SensorSize(12, 17))
+    same = fit_pixels(SensorSize(12, 17), SensorSize(12, 17))
+    frames = Representation("binary", 3 * 6)(events, 0, 4000, same)
+    expected = tonic.to_bina_rep_numpy(frames, n_frames=3, n_bits=6)
+    np.testing.assert_array_equal(Representation("binarep", 3, bits=6)(events, 0, 4000, same), expected * (2**6 - 1))
+
+
 @pytest.mark.parametrize("bits", [0, 9])
 def test_binarep_of_bits_that_do_not_fit_raises(bits: int) -> None:
     with pytest.raises(OptionError, match=r"bits must be in 1\.\.8"):

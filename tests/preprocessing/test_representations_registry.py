@@ -124,6 +124,12 @@ def test_parse_of_a_bad_text_raises(text: str, message: str) -> None:
         Representation.parse(text, bins=1)
 
 
+def test_parameter_given_as_a_whole_number_is_the_same_as_the_fraction() -> None:
+    chosen = Representation("openeb_diff", 1, clip=2)
+    assert chosen == Representation("openeb_diff", 1, clip=2.0)
+    assert json.dumps(chosen.to_dict()) == json.dumps(Representation.parse("openeb_diff:clip=2", bins=1).to_dict())
+
+
 def test_unknown_parameter_raises() -> None:
     with pytest.raises(OptionError, match="histogram: gain is no parameter"):
         Representation("histogram", 1, gain=2)

@@ -81,6 +81,7 @@ def test_tore_keeps_the_newest_events_first_and_drops_the_oldest() -> None:
     [
         ({"depth": 0}, r"tore: depth must be in 1\.\.4096, got 0"),
         ({"depth": True}, "tore: depth must be of type int, got True"),
+        ({"min_us": -1}, "tore: min_us must be >= 0, got -1"),
         ({"min_us": 100, "max_us": 100}, "min_us must be < max_us, got 100 and 100"),
     ],
 )
@@ -121,7 +122,7 @@ def test_averaged_time_surface_of_two_neighbours_shows_the_earlier_beside_the_la
     assert np.count_nonzero(tensor) == 1
 
 
-@pytest.mark.parametrize("parameters", [{"cell": 0}, {"radius": -1}])
-def test_averaged_time_surface_of_a_cell_or_radius_that_is_none_raises(parameters: dict[str, int]) -> None:
-    with pytest.raises(OptionError, match="cell must be > 0 and radius >= 0"):
+@pytest.mark.parametrize("parameters", [{"cell": 0}, {"radius": -1}, {"radius": 17}])
+def test_averaged_time_surface_of_a_cell_or_radius_beyond_its_range_raises(parameters: dict[str, int]) -> None:
+    with pytest.raises(OptionError, match=r"cell must be > 0 and radius in 0\.\.16"):
         Representation("averaged_time_surface", 1, **parameters)
