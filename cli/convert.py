@@ -43,7 +43,9 @@ def command(
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Store (out.zarr) or event file (out.raw) to write.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Store (out.zarr, s3://bucket/out.zarr) or event file (out.raw).")
+    ],
     representation: Annotated[
         str,
         typer.Option(
@@ -98,10 +100,10 @@ def command(
     json: Json = False,
 ) -> int:
     """Convert recordings to a Zarr store of events and tensors, which resumes where it stopped, or one to a file."""
-    if output.suffix not in _STORE_SUFFIXES and not output.is_dir():
+    if Path(output).suffix not in _STORE_SUFFIXES and not Path(output).is_dir():
         return _to_event_file(
             _only(sources),
-            output,
+            Path(output),
             encoding=encoding,
             from_zero=from_zero,
             sensor_size=sensor_size,

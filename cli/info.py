@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-RecordingOrStore = Annotated[Path, typer.Argument(help="Event file, or store of eventdet convert.", show_default=False)]
+RecordingOrStore = Annotated[
+    str, typer.Argument(help="Event file, or store of eventdet convert, which may be a URL.", show_default=False)
+]
 
 
 def command(
@@ -26,8 +28,9 @@ def command(
 ) -> None:
     """Show format, geometry, rates, repairs and labels of a recording; or what a store holds."""
     from eventdet.formats import is_rosbag_folder
+    from eventdet.preprocessing.locations import is_url
 
-    if file.is_dir() and not is_rosbag_folder(file):
+    if is_url(file) or (Path(file).is_dir() and not is_rosbag_folder(file)):
         _show_store(file, json=json)
         return
     from eventdet.formats.inspect import inspect_recording
@@ -42,7 +45,7 @@ def command(
         typer.echo(_table(info))
 
 
-def _show_store(path: Path, *, json: bool) -> None:
+def _show_store(path: str, *, json: bool) -> None:
     from eventdet.preprocessing.inspect import inspect_store
 
     info = inspect_store(path)

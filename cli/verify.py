@@ -11,7 +11,7 @@ __all__ = ["command"]
 
 
 def command(
-    store: Annotated[Path, typer.Argument(help="Store of eventdet convert, or one recording in it.")],
+    store: Annotated[str, typer.Argument(help="Store of eventdet convert, or one recording in it; may be a URL.")],
     deep: Annotated[bool, typer.Option("--deep", help="Read all bytes, and find any flipped bit.")] = False,
     source: Annotated[
         Path | None,

@@ -4,6 +4,7 @@ It is idempotent and says what came of it in a small value, errors included, so 
 process that ran it died.
 """
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +28,7 @@ from eventdet.triggers import Triggers
 from ._alignment import newest_windows, windows_ending_at
 from ._checksums import digest_of_file, find_damaged_files
 from .conversion import Outcome
+from .locations import is_local, upload
 from .options import ConvertOptions
 from .planning import ConversionJob
 from .store import is_store, open_stored_recording
@@ -59,10 +61,11 @@ def convert_recording(task: ConversionTask, on_events: OnEvents | None = None) -
     job, target = task.job, task.output / task.job.name
     try:
         wanted = {"params_hash": task.options.digest, "source": _describe_source(job)}
-        remove_leftovers(target)
+        if is_local(target):
+            remove_leftovers(target)
         is_current = is_up_to_date(target, wanted)
         if not is_current:
-            _write(task, wanted, on_events or (lambda _: None))
+            _write_anywhere(task, wanted, on_events or (lambda _: None))
         attributes = open_stored_recording(target).attributes
         num_bytes = sum(file["size"] for file in attributes["files"].values())
         return Outcome(job.name, job.source, not is_current, attributes, num_bytes)
@@ -151,6 +154,17 @@ class _Source:
         if self.stop_us is not None:
             inside &= t < self.stop_us
         return inside
+
+
+def _write_anywhere(task: ConversionTask, wanted: dict[str, Any], on_events: OnEvents) -> None:
+    """Write a recording where it belongs, or here first and then to its URL: shards are written whole either way."""
+    if is_local(task.output):
+        _write(task, wanted, on_events)
+        return
+    with tempfile.TemporaryDirectory(prefix="eventdet-") as folder:
+        here = task._replace(output=Path(folder))
+        _write(here, wanted, on_events)
+        upload(here.output / task.job.name, task.output / task.job.name)
 
 
 def _write(task: ConversionTask, wanted: dict[str, Any], on_events: OnEvents) -> None:

@@ -7,7 +7,7 @@ checksum of itself, and the text is the only one that its content has, so that a
 import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from eventdet.errors import FormatError
 
 from ._checksums import sync
 from ._locks import locked
+from .locations import is_local
 
 __all__ = [
     "MANIFEST",
@@ -99,10 +100,14 @@ def replace_manifest(store: Path, entries: Iterable[Entry]) -> None:
 
 
 def _lock(store: Path) -> AbstractContextManager[None]:
-    return locked(store / f".lock-{MANIFEST}", wait=True)
+    # An object store has no locks: of two writers at once, one may lose its lines, which `store repair` brings back.
+    return locked(store / f".lock-{MANIFEST}", wait=True) if is_local(store) else nullcontext()
 
 
 def _write(store: Path, entries: Iterable[Entry]) -> None:
+    if not is_local(store):
+        (store / MANIFEST).write_text(_text(entries), "utf-8")
+        return
     temporary = store / f".tmp-{MANIFEST}"
     temporary.write_text(_text(entries), "utf-8")
     sync(temporary)

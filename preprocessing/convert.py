@@ -14,6 +14,7 @@ from ._convert_one import ConversionTask
 from ._manifest import Entry, complete_entry, failed_entry, read_manifest, update_manifest
 from .conversion import ConvertProgress, ConvertSummary, Outcome, summarise
 from .executors import Executor, SerialExecutor
+from .locations import as_location, is_local
 from .options import ConvertOptions
 from .planning import ConversionJob, Shard, plan_conversion
 from .store import is_store, open_stored_recording
@@ -42,8 +43,8 @@ def convert(
         Event files, folders, patterns and lists of files, see :func:`eventdet.preprocessing.planning.plan_conversion`.
         Labels are taken from the ``_bbox.npy`` beside a file.
     output : str or Path
-        Folder to write, made when missing: ``manifest.jsonl`` and one Zarr group a recording, in the folders that
-        the sources have.
+        Folder or URL (``s3://bucket/out.zarr``) to write, made when missing: ``manifest.jsonl`` and one Zarr group a
+        recording, in the folders that the sources have.
     options : ConvertOptions, optional
         What to write; by default events and histograms of 250 ms in 5 bins.
     shard : Shard, optional
@@ -75,7 +76,7 @@ def convert(
     >>> convert("gen1/train", "gen1.zarr", ConvertOptions(window_us=50_000))  # doctest: +SKIP
     """
     sources = [source] if isinstance(source, str | Path) else list(source)
-    output, options = Path(output), options or ConvertOptions()
+    output, options = as_location(output), options or ConvertOptions()
     if output.exists() and not output.is_dir():
         raise OptionError(f"output must be a folder, got the file {output}", hint="give another output")
     jobs = plan_conversion(sources, output)
@@ -101,6 +102,8 @@ def convert(
 
 
 def _make_folder(output: Path) -> None:
+    if not is_local(output):
+        return
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from eventdet.errors import FormatError, InputError, OptionError
 
 from ._row_layout import RowLayout, parse_layout
+from .locations import is_local
 
 __all__ = ["RowReader", "ShardReader", "open_rows"]
 
@@ -56,7 +57,7 @@ class RowReader(Protocol):
 
 
 def open_rows(path: Path) -> RowReader:
-    """Return the reader of the array at `path`: a :class:`ShardReader`, or the Zarr API for other layouts.
+    """Return the reader of the array at `path`: a :class:`ShardReader`, or the Zarr API for other layouts and for URLs.
 
     Raises
     ------
@@ -70,7 +71,8 @@ def open_rows(path: Path) -> RowReader:
     if not isinstance(metadata, dict):
         raise _damaged(path, "zarr.json is no object")
     layout = parse_layout(metadata)
-    return _ZarrRows(path) if layout is None else ShardReader(path, layout)
+    # What is not a file of this machine cannot be mapped or read in place.
+    return ShardReader(path, layout) if layout is not None and is_local(path) else _ZarrRows(path)
 
 
 class ShardReader:
@@ -258,7 +260,7 @@ class _ZarrRows:
 
         self._path = path
         try:
-            self._array = zarr.open_array(path, mode="r")
+            self._array = zarr.open_array(path if is_local(path) else str(path), mode="r")
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise _damaged(path, str(error)) from error
 

@@ -18,6 +18,7 @@ from eventdet.report import ReadReport
 from eventdet.triggers import Triggers
 
 from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES, unpack_words
+from .locations import as_location
 from .representations import Representation, Tensor
 from .shard_reader import RowReader, open_rows
 
@@ -34,14 +35,14 @@ __all__ = [
 def is_store(path: str | Path) -> bool:
     """Return whether `path` is a complete stored recording; a folder of several is not one."""
     try:
-        return _read_attributes(Path(path)).get("complete") is True
+        return _read_attributes(as_location(path)).get("complete") is True
     except InputError:
         return False
 
 
 def find_stored_recordings(path: str | Path) -> list[Path]:
     """Return the complete recordings at or below `path`, sorted; unfinished and foreign folders are left out."""
-    root = Path(path)
+    root = as_location(path)
     return [root] if is_store(root) else [folder for folder in find_recording_folders(root) if is_store(folder)]
 
 
@@ -58,7 +59,8 @@ def open_stored_recording(path: str | Path) -> "StoredRecording":
     Parameters
     ----------
     path : str or Path
-        One recording (``out.zarr/x_td.zarr``), or an output of ``convert`` that holds just one (``out.zarr``).
+        One recording (``out.zarr/x_td.zarr``), or an output of ``convert`` that holds just one (``out.zarr``); a folder
+        or a URL such as ``s3://bucket/out.zarr``.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def open_stored_recording(path: str | Path) -> "StoredRecording":
     FormatError
         When its metadata are damaged or of a later version.
     """
-    root = Path(path)
+    root = as_location(path)
     if not (root / "zarr.json").exists() and root.is_dir():
         found = find_stored_recordings(root)
         if len(found) != 1:

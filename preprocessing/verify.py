@@ -11,6 +11,7 @@ from ._checksums import digest_of_file, find_damaged_files
 from ._inspection import find_contradictions, find_oddities
 from ._layout import target_of_hidden
 from ._manifest import MANIFEST, complete_entry, read_manifest
+from .locations import as_location
 from .store import StoredRecording, find_recording_folders, open_stored_recording
 
 __all__ = ["Finding", "VerifyReport", "verify_recording", "verify_store"]
@@ -66,7 +67,7 @@ def verify_store(store: str | Path, *, deep: bool = False, source: str | Path | 
     Parameters
     ----------
     store : str or Path
-        An output of ``convert``, or one recording in it.
+        An output of ``convert``, or one recording in it; a folder or a URL.
     deep : bool
         Whether to read all bytes.
     source : str or Path, optional
@@ -83,7 +84,7 @@ def verify_store(store: str | Path, *, deep: bool = False, source: str | Path | 
     InputError
         When there is no store.
     """
-    root = Path(store)
+    root = as_location(store)
     is_single = (root / "zarr.json").exists()
     folders = [root] if is_single else find_recording_folders(root)
     if not folders and not (root / MANIFEST).exists():

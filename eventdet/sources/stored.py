@@ -7,6 +7,7 @@ from eventdet.formats import ReadPolicy, Recording, is_rosbag_folder, open_recor
 from eventdet.formats.columns import recording_of_batches
 from eventdet.geometry import SensorSize
 from eventdet.preprocessing import open_stored_recording
+from eventdet.preprocessing.locations import is_url
 
 __all__ = ["open_file_or_store"]
 
@@ -25,7 +26,7 @@ def open_file_or_store(
     Parameters
     ----------
     path : str or Path
-        A file of any readable format, the folder of a ROS 2 bag, or the folder of a stored recording.
+        A file of any readable format, the folder of a ROS 2 bag, or the folder or URL of a stored recording.
     sensor_size : SensorSize, optional
         Used where a file does not tell its own; a store does.
     policy : str or ReadPolicy
@@ -53,13 +54,13 @@ def open_file_or_store(
     >>> for window in recording.windows(50_000):  # doctest: +SKIP
     ...     print(window.t0_us, len(window.events))
     """
-    if not Path(path).is_dir() or is_rosbag_folder(path):
+    if not is_url(path) and (not Path(path).is_dir() or is_rosbag_folder(path)):
         return open_recording(path, sensor_size=sensor_size, policy=policy, reader=reader)
     if reader != "eventdet":
         raise OptionError(f"{path}: reader {reader} is for event files, got a folder", hint="use reader eventdet")
     stored = open_stored_recording(path)
     return recording_of_batches(
-        stored.path,
+        Path(str(stored.path)),
         stored.chunks,
         stored.sensor_size,
         format="store",
