@@ -30,6 +30,7 @@ __all__ = [
     "Integer",
     "bin_and_edges",
     "keeps_places",
+    "land",
     "locate_columns",
     "locate_records",
     "pixel_steps",
@@ -119,3 +120,21 @@ def locate_records(
         beyond |= (stamp - first) | (last - stamp) | (x_last - column) | (y_last - row)
         block[i] = ((record >> ON_SHIFT) & ON) * on + row * step + column
     return bool((beyond >> _SIGN_SHIFT) == np.uint64(0))
+
+
+@njit(cache=True, nogil=True)
+def land(
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+    columns: NDArray[np.int32], rows: NDArray[np.int32], width: int, height: int,
+    out_t: NDArray[np.int64], out_x: NDArray[np.uint16], out_y: NDArray[np.uint16], out_p: NDArray[np.uint8],
+) -> int:  # fmt: skip
+    """Write the events that land within (height, width), where they do, and return how many."""
+    x_steps, y_steps = pixel_steps(columns, width, 1), pixel_steps(rows, height, 1)
+    x_beyond, y_beyond = np.uint32(len(columns)), np.uint32(len(rows))
+    landed = 0
+    for i in range(len(t)):
+        column, row = x_steps[min(np.uint32(x[i]), x_beyond)], y_steps[min(np.uint32(y[i]), y_beyond)]
+        # Written in any case, and over again unless it landed: no branch.
+        out_t[landed], out_x[landed], out_y[landed], out_p[landed] = t[i], column, row, p[i]
+        landed += int(column >= 0) & int(row >= 0)
+    return landed

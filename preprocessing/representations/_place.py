@@ -1,7 +1,6 @@
 """Bring the events of a window to the pixels of a tensor, and cut them into time bins."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +38,15 @@ def place_events(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int, pi
     part = _between(events, t0_us, t1_us)
     if not part.is_sorted():
         raise OptionError(f"events must be in time order, those of the window ({t0_us}, {t1_us}) are not")
-    x = _targets(part.x, pixel_map.columns, pixel_map.target.width)
-    y = _targets(part.y, pixel_map.rows, pixel_map.target.height)
-    if x is part.x and y is part.y:
+    width, height = pixel_map.target.width, pixel_map.target.height
+    if _stay(part.x, pixel_map.columns, width) and _stay(part.y, pixel_map.rows, height):
         return part
-    inside = (x >= 0) & (y >= 0)
-    return Events(part.t[inside], x[inside].astype(np.uint16), y[inside].astype(np.uint16), part.p[inside])
+    from ._pixel_kernels import land
+
+    place = (pixel_map.columns, pixel_map.rows, width, height)
+    landed = Events.empty(len(part))
+    count = land(part.t, part.x, part.y, part.p, *place, landed.t, landed.x, landed.y, landed.p)
+    return landed[:count]
 
 
 def cut_bins(events: Events, t0_us: int, t1_us: int, bins: int) -> Iterator[tuple[int, Events]]:
@@ -88,11 +90,8 @@ def _between(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int) -> Eve
     return unpack_words(part[:, 0].astype(np.int64), part[:, 1])
 
 
-def _targets(coordinates: NDArray[np.uint16], table: NDArray[np.int32], limit: int) -> NDArray[np.integer[Any]]:
-    """Return where coordinates land, -1 for nowhere; `coordinates` itself when all keep their place."""
-    beyond = len(table)
-    keep = beyond <= limit and np.array_equal(table, np.arange(beyond))
-    if keep and (not len(coordinates) or coordinates.max() < beyond):
-        return coordinates
-    places = np.append(np.where((table >= 0) & (table < limit), table, -1), -1)
-    return places[np.minimum(coordinates, beyond)]
+def _stay(coordinates: NDArray[np.uint16], table: NDArray[np.int32], limit: int) -> bool:
+    """Return whether all coordinates lie on the sensor and land where they are."""
+    if len(table) > limit or not np.array_equal(table, np.arange(len(table))):
+        return False
+    return not len(coordinates) or bool(coordinates.max() < len(table))

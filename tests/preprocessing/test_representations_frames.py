@@ -1,5 +1,7 @@
 """Frames and voxels beyond the histogram, against plain loops; what holds for every representation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.formats import WindowGrid, cut_windows
+from eventdet.formats import WindowGrid, cut_windows, open_recording, parse_windows
 from eventdet.geometry import PixelMap, SensorSize, fit_pixels
 from eventdet.preprocessing.representations import REPRESENTATIONS, Representation
 
@@ -132,6 +134,18 @@ def test_tensor_of_a_window_is_the_same_in_a_stream_and_alone(name: str) -> None
     for window in windows[::-1]:
         streamed = representation(window.events, window.t0_us, window.t1_us, same)
         np.testing.assert_array_equal(representation(events, window.t0_us, window.t1_us, same), streamed)
+
+
+@pytest.mark.parametrize("name", sorted(REPRESENTATIONS))
+def test_tensor_of_a_real_recording_is_the_same_in_a_stream_and_alone(name: str, real_data: Path) -> None:
+    recording = open_recording(real_data / "fan_es_320x240.es")
+    size, events = recording.sensor_size, recording.slice(0, 1 << 60)
+    representation = Representation(name, 5)
+    for fitted in (fit_pixels(size, size), fit_pixels(size, SensorSize(120, 160))):
+        for window in list(cut_windows(recording.chunks(), parse_windows("20ms,30000ev")))[3:5]:
+            streamed = representation(window.events, window.t0_us, window.t1_us, fitted)
+            assert len(np.unique(streamed)) > 1
+            np.testing.assert_array_equal(representation(events, window.t0_us, window.t1_us, fitted), streamed)
 
 
 @pytest.mark.parametrize("name", sorted(REPRESENTATIONS))
