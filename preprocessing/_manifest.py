@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from eventdet.errors import FormatError
+from eventdet.errors import FormatError, OutputError
 
 from ._checksums import sync
 from ._locks import locked
@@ -87,6 +87,8 @@ def update_manifest(store: Path, entries: Iterable[Entry], *, removed: Collectio
     ------
     FormatError
         When the manifest there is damaged.
+    OutputError
+        When the disk refuses.
     """
     with _lock(store):
         known = read_manifest(store) | {entry["path"]: entry for entry in entries}
@@ -105,14 +107,17 @@ def _lock(store: Path) -> AbstractContextManager[None]:
 
 
 def _write(store: Path, entries: Iterable[Entry]) -> None:
-    if not is_local(store):
-        (store / MANIFEST).write_text(_text(entries), "utf-8")
-        return
-    temporary = store / f".tmp-{MANIFEST}"
-    temporary.write_text(_text(entries), "utf-8")
-    sync(temporary)
-    temporary.replace(store / MANIFEST)
-    sync(store)
+    manifest, temporary = store / MANIFEST, store / f".tmp-{MANIFEST}"
+    try:
+        if not is_local(store):
+            manifest.write_text(_text(entries), "utf-8")
+            return
+        temporary.write_text(_text(entries), "utf-8")
+        sync(temporary)
+        temporary.replace(manifest)
+        sync(store)
+    except OSError as error:
+        raise OutputError(f"{manifest}: cannot be written ({error.strerror or error})") from error
 
 
 def _text(entries: Iterable[Entry]) -> str:

@@ -96,6 +96,17 @@ def test_upload_that_fails_leaves_no_recording(tmp_path: Path, monkeypatch: pyte
     assert find_stored_recordings(URL) == []
 
 
+def test_manifest_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = gen1_folder(tmp_path / "gen1")
+
+    def refused(_self: Any, *_arguments: object) -> int:
+        raise FileNotFoundError(errno.ENOENT, "The specified bucket does not exist")
+
+    monkeypatch.setattr(type(as_location(URL)), "write_text", refused)
+    with pytest.raises(OutputError, match=r"manifest\.jsonl: cannot be written \(The specified bucket does not exist"):
+        convert(source, URL, OPTIONS)
+
+
 def test_places_that_cannot_be_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OptionError, match="nonsense://a: "):
         as_location("nonsense://a")
