@@ -310,7 +310,7 @@ class Representation:
 def _definition(name: str) -> Definition:
     """Return what the register knows of a name, after the import of the module that it begins with."""
     module, _, own = name.rpartition(".")
-    if module and own not in REPRESENTATIONS:
+    if module:
         try:
             import_module(module)
         except ImportError as error:

@@ -81,9 +81,10 @@ def test_fields_that_name_a_module_do_not_import_it(module: str) -> None:
     assert dict(Representation.from_dict(fields).parameters)["gain"] == 2.0
 
 
-def test_module_that_is_not_there_raises_and_says_what_to_do() -> None:
-    with pytest.raises(OptionError, match=r"module of the representation nowhere\.x cannot be imported") as caught:
-        Representation("nowhere.x", 1)
+@pytest.mark.parametrize("name", ["x", "histogram"])
+def test_module_that_is_not_there_raises_and_says_what_to_do(name: str) -> None:
+    with pytest.raises(OptionError, match=rf"representation nowhere\.{name} cannot be imported") as caught:
+        Representation(f"nowhere.{name}", 1)
     assert "PYTHONPATH" in caught.value.hint
 
 
