@@ -1,4 +1,4 @@
-"""Labels as RVT and the detectors built on it read them: ``labels.npz`` beside ``timestamps_us.npy``.
+"""Labels as RVT and the detectors built on it read them: ``labels.npz``, and lists of stamps and indices.
 
 The archive holds the rows of all labelled times, and for each such time the number of its first row.
 """
@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError
@@ -15,7 +16,7 @@ from eventdet.errors import FormatError, InputError
 from ._npy_stream import NpyReader
 from .prophesee_boxes import pack_boxes, unpack_boxes
 
-__all__ = ["read_rvt_labels", "write_rvt_labels"]
+__all__ = ["read_rvt_labels", "read_rvt_numbers", "write_rvt_labels"]
 
 _ARCHIVE = "labels.npz"
 _TIMES = "timestamps_us.npy"
@@ -70,3 +71,28 @@ def read_rvt_labels(folder: Path) -> Boxes:
     if not file.is_sound.all():
         raise FormatError(f"{path}: row {int(np.argmin(file.is_sound))} is no box", hint="copy it again")
     return file.boxes
+
+
+def read_rvt_numbers(path: Path) -> NDArray[np.int64]:
+    """Return a list of stamps or indices, such as ``timestamps_us.npy``, shape (n,).
+
+    Raises
+    ------
+    InputError
+        When there is no such file.
+    FormatError
+        When it is broken, or no list of integers.
+    """
+    try:
+        with path.open("rb") as file:
+            reader = NpyReader(file, str(path))
+            # No memory is asked for more than the file can hold.
+            most = path.stat().st_size // reader.dtype.itemsize
+            numbers = reader.read(min(most, max(reader.shape, default=1)))
+    except FormatError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})", hint="copy it again") from error
+    if len(reader.shape) != 1 or numbers.dtype.kind not in "iu":
+        raise FormatError(f"{path}: must be a list of integers, got {reader.dtype} {reader.shape}")
+    return numbers.astype(np.int64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.errors import EventdetError, FormatError, InputError, OptionError, check_option
-from eventdet.formats.rvt_labels import read_rvt_labels
+from eventdet.formats.rvt_labels import read_rvt_labels, read_rvt_numbers
 from eventdet.geometry import SensorSize, check_sensor_size, fit_pixels
 from eventdet.preprocessing._convert_one import describe_file, is_up_to_date
 from eventdet.preprocessing._manifest import complete_entry, failed_entry, update_manifest
@@ -44,6 +44,9 @@ Progress = Callable[[float], None]
 
 _LARGEST_TENSOR = 1 << 28
 """Bytes that HDF5 holds at once; what a file claims beyond it is not believed."""
+
+_LATEST_US = 1 << 62
+"""Sums of stamps and lengths stay far inside int64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,29 +182,16 @@ def _read_sequence(folder: Path, name: str | None) -> _Sequence:
         file, is_half = tensors / tensor_file(downsampled=True), True
     labels = read_rvt_labels(folder / LABELS)
     labels = labels[np.argsort(labels.t, kind="stable")]
-    ends, label_windows = _read_numbers(tensors / WINDOW_ENDS), _read_numbers(tensors / LABEL_WINDOWS)
+    ends, label_windows = read_rvt_numbers(tensors / WINDOW_ENDS), read_rvt_numbers(tensors / LABEL_WINDOWS)
     _check_windows(tensors, ends, label_windows, labels)
     labels = replace(labels, xyxy=labels.xyxy / np.float32(2)) if is_half else labels
     return _Sequence(file, kind, window_us, ends, label_windows, labels, note.get("synthetic"))
 
 
-def _read_numbers(path: Path) -> NDArray[np.int64]:
-    try:
-        # Mapped: a length that the header makes up meets the end of the file, not the memory.
-        numbers = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file", hint="copy it again") from error
-    except (OSError, ValueError, EOFError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FormatError(f"{path}: broken .npy ({reason}), at byte 0", hint="copy it again") from error
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-        raise FormatError(f"{path}: must be a list of integers, got {numbers.dtype} {numbers.shape}")
-    return np.array(numbers, np.int64)
-
-
 def _check_windows(tensors: Path, ends: NDArray[np.int64], label_windows: NDArray[np.int64], labels: Boxes) -> None:
-    if not len(ends) or np.any(np.diff(ends) <= 0):
-        raise FormatError(f"{tensors / WINDOW_ENDS}: ends of windows must increase")
+    is_sound = len(ends) and np.all(ends[1:] > ends[:-1]) and ends[0] > -_LATEST_US and ends[-1] < _LATEST_US
+    if not is_sound:
+        raise FormatError(f"{tensors / WINDOW_ENDS}: ends of windows must increase, below 2**62 us")
     in_range = np.all((label_windows >= 0) & (label_windows < len(ends)))
     if not in_range or not np.array_equal(ends[label_windows], np.unique(labels.t)):
         raise FormatError(f"{tensors / LABEL_WINDOWS}: a window must end at each label time, and be named here")

@@ -8,7 +8,7 @@ import pytest
 
 from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError
-from eventdet.formats.rvt_labels import read_rvt_labels, write_rvt_labels
+from eventdet.formats.rvt_labels import read_rvt_labels, read_rvt_numbers, write_rvt_labels
 
 
 def test_rows_are_sorted_and_each_time_knows_its_first_row(tmp_path: Path) -> None:
@@ -77,3 +77,22 @@ def test_a_claim_of_more_rows_than_there_are_costs_no_memory(tmp_path: Path) -> 
         archive.writestr("labels.npy", content)
     with pytest.raises(FormatError, match="cut"):
         read_rvt_labels(tmp_path)
+
+
+def test_numbers_are_read_whatever_their_width(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([3, 1, 2], np.uint16))
+    numbers = read_rvt_numbers(tmp_path / "a.npy")
+    assert numbers.dtype == np.int64
+    assert numbers.tolist() == [3, 1, 2]
+
+
+def test_more_numbers_than_a_file_can_hold_cost_no_memory(tmp_path: Path) -> None:
+    header = b"{'descr': '<i8', 'fortran_order': False, 'shape': (999999999999,), }"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(FormatError, match="cut"):
+        read_rvt_numbers(tmp_path / "a.npy")
+
+
+def test_missing_numbers_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.npy: cannot be read"):
+        read_rvt_numbers(tmp_path / "a.npy")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -182,7 +183,8 @@ def _flipped(tensors: Path) -> None:
     [
         (_other_name, "its name must be"),
         (_other_bins, "6 channels are not those of histogram with 4 bins"),
-        (_cut("timestamps_us.npy"), r"timestamps_us\.npy: broken"),
+        (_cut("timestamps_us.npy"), r"timestamps_us\.npy: cut"),
+        (_number("timestamps_us.npy", 13, 1 << 62), "must increase, below"),
         (_cut("event_representations.h5"), r"event_representations\.h5: broken"),
         (_number("timestamps_us.npy", 1, 0), "must increase"),
         (_number("timestamps_us.npy", 13, 750_001), "a window must end at each label time"),
@@ -192,12 +194,12 @@ def _flipped(tensors: Path) -> None:
         (_other_data, "data must be uint8"),
         (_no_data, r"event_representations\.h5: broken"),
         (_flipped, r"event_representations\.h5: broken"),
-        (lambda tensors: (tensors / "objframe_idx_2_repr_idx.npy").unlink(), "no such file"),
+        (lambda tensors: (tensors / "objframe_idx_2_repr_idx.npy").unlink(), "cannot be read"),
         (lambda tensors: (tensors / "event_representations.h5").unlink(), "cannot be read"),
     ],
     ids=[
-        "windows by count", "bins", "cut stamps", "cut tensors", "stamps", "label off", "beyond", "negative", "floats",
-        "other tensors", "no tensors", "flipped", "no index", "no file",
+        "windows by count", "bins", "cut stamps", "late stamps", "cut tensors", "stamps", "label off", "beyond",
+        "negative", "floats", "other tensors", "no tensors", "flipped", "no index", "no file",
     ],
 )  # fmt: skip
 def test_what_is_broken_is_told_and_nothing_is_stored(
@@ -210,6 +212,22 @@ def test_what_is_broken_is_told_and_nothing_is_stored(
     with pytest.raises(InputError, match=match):
         import_rvt(tmp_path / "rvt", tmp_path / "back.zarr")
     assert not list(tmp_path.glob("back.zarr/**/*.zarr"))
+
+
+def test_changed_bytes_end_in_an_error_of_eventdet_or_are_read(tmp_path: Path) -> None:
+    export_rvt(make_store(tmp_path), tmp_path / "rvt", OPTIONS)
+    small = [path for path in tmp_path.glob("rvt/train/**/*") if path.suffix in {".npy", ".npz", ".json"}]
+    rng = np.random.default_rng(5)
+    for number in range(80):
+        path = small[number % len(small)]
+        content = path.read_bytes()
+        changed = bytearray(content)
+        for place in rng.integers(0, min(len(content), rng.choice([150, 3000])), rng.integers(1, 6)):
+            changed[place] = rng.integers(256)
+        path.write_bytes(changed)
+        with suppress(EventdetError):
+            import_rvt(tmp_path / "rvt", tmp_path / "back.zarr")
+        path.write_bytes(content)
 
 
 def test_of_several_a_broken_recording_is_told_and_the_others_are_imported(tmp_path: Path) -> None:
