@@ -7,8 +7,8 @@ a shard, in zstd or blosc, with or without crc32c behind. Every other layout goe
 Nothing a file says is believed before it is checked: spans lie within the file, checksums agree, a chunk unpacks to
 just its size. A missing chunk is damage, since all of them are written.
 
-A reader holds values only, so it can be pickled. Files stay open in one cache of the process and are read by
-``pread``, which has no position to share: threads and forked workers do not disturb each other.
+A reader is pickled as values alone. Files stay open in one cache of the process and are read by ``pread``, which has no
+position to share: threads and forked workers do not disturb each other.
 """
 
 import json
@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,11 @@ class ShardReader:
     def __init__(self, path: Path, layout: RowLayout) -> None:
         self._path = path
         self._layout = layout
+        self._kept: tuple[int, NDArray[Any]] = -1, np.empty(0, layout.dtype)
+
+    def __reduce__(self) -> tuple[type["ShardReader"], tuple[Path, RowLayout]]:
+        """Leave the chunk behind that is kept."""
+        return ShardReader, (self._path, self._layout)
 
     def __repr__(self) -> str:
         return f"ShardReader({str(self._path)!r}, {self.shape}, {self.dtype})"
@@ -129,21 +134,26 @@ class ShardReader:
         # Before memory is taken for them: that many rows are there.
         spans = [self._span(chunk) for chunk in chunks]
         rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
-        scratch: NDArray[Any] | None = None
-        for chunk, (shard, offset, length) in zip(chunks, spans, strict=True):
+        for chunk, span in zip(chunks, spans, strict=True):
             low, high = max(start, chunk * per_chunk), min(stop, (chunk + 1) * per_chunk)
-            data = self._packed(chunk, shard, offset, length)
             target = rows[low - start : high - start]
             if high - low == per_chunk:
-                self._decode(chunk, data, target)
-                continue
-            if scratch is None:
-                scratch = np.empty((per_chunk, *self.shape[1:]), self.dtype)
-            self._decode(chunk, data, scratch)
-            target[:] = scratch[low - chunk * per_chunk : high - chunk * per_chunk]
+                self._decode(chunk, span, target)
+            else:
+                target[:] = self._whole(chunk, span)[low - chunk * per_chunk : high - chunk * per_chunk]
         return rows
 
-    def _span(self, chunk: int) -> tuple["_Shard", int, int]:
+    def _whole(self, chunk: int, span: "_Span") -> NDArray[Any]:
+        """Return a chunk of which a part is wanted; it is kept, since the next read often goes on in it."""
+        kept, rows = self._kept
+        if kept != chunk:
+            # Never the same memory: another thread may still read the one that was kept.
+            rows = np.empty((self._layout.chunk_rows, *self.shape[1:]), self.dtype)
+            self._decode(chunk, span, rows)
+            self._kept = chunk, rows
+        return rows
+
+    def _span(self, chunk: int) -> "_Span":
         """Return the file of a chunk, where it begins in it, and its length."""
         number, entry = divmod(chunk, self._layout.chunks_per_shard)
         shard = _open_shard(self, number)
@@ -152,12 +162,13 @@ class ShardReader:
             raise self._damage(chunk, "missing")
         if offset + length > shard.size:
             raise self._damage(chunk, f"bytes {offset} to {offset + length} of a file of {shard.size}")
-        return shard, offset, length
+        return _Span(shard, offset, length)
 
-    def _packed(self, chunk: int, shard: "_Shard", offset: int, length: int) -> bytes:
+    def _packed(self, chunk: int, span: "_Span") -> bytes:
         """Return the packed bytes of a chunk, their checksum verified and taken off."""
         from google_crc32c import value as crc32c
 
+        shard, offset, length = span
         data = _read_at(shard.descriptor, offset, length)
         if len(data) != length:
             raise self._damage(chunk, f"{len(data)} of {length} bytes at offset {offset}")
@@ -168,7 +179,8 @@ class ShardReader:
             raise self._damage(chunk, f"wrong checksum at offset {offset}")
         return payload
 
-    def _decode(self, chunk: int, data: bytes, out: NDArray[Any]) -> None:
+    def _decode(self, chunk: int, span: "_Span", out: NDArray[Any]) -> None:
+        data = self._packed(chunk, span)
         try:
             self._layout.unpack(data, out.reshape(-1).view(np.uint8))
         except (ValueError, RuntimeError) as error:
@@ -213,6 +225,14 @@ class _Shard:
     def __del__(self) -> None:
         if self.descriptor >= 0:
             os.close(self.descriptor)
+
+
+class _Span(NamedTuple):
+    """Where the bytes of a chunk lie."""
+
+    shard: _Shard
+    offset: int
+    length: int
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)

@@ -315,6 +315,22 @@ def test_threads_read_right_rows_while_files_are_closed_and_opened_again(tmp_pat
         assert all(pool.map(read, range(4)))
 
 
+def test_chunk_read_in_part_is_kept_for_the_next_read_and_left_behind_by_pickle(tmp_path: Path) -> None:
+    values = _random((16,))
+    _store(tmp_path / "a", values, "zstd and crc32c")
+    reader = open_rows(tmp_path / "a")
+    reader.read(0, 2)
+    shard = _first_shard(tmp_path / "a")
+    with shard.open("r+b") as file:
+        file.write(bytes(8))
+    np.testing.assert_array_equal(reader.read(1, 3), values[1:3])
+    with pytest.raises(FormatError, match="rows 0 to 4: wrong checksum"):
+        pickle.loads(pickle.dumps(reader)).read(1, 3)
+    reader.read(5, 6)
+    with pytest.raises(FormatError, match="rows 0 to 4: wrong checksum"):
+        reader.read(1, 3)
+
+
 def test_pickled_reader_reads_the_same(tmp_path: Path) -> None:
     values = _random((16,))
     _store(tmp_path / "a", values, "zstd")
