@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,9 @@ _MAGIC = b"#!AER-DAT4.0\r\n"
 _LZ4 = 1
 _UNPACK: dict[int, Callable[[bytes], bytes]] = {0: bytes, 1: unpack_lz4, 2: unpack_lz4, 3: unpack_zstd, 4: unpack_zstd}
 """Compression of the file header: none, LZ4 fast and high, Zstandard fast and high."""
+
+_FRAME_MAGICS = (b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd")
+"""First bytes of an LZ4 and of a Zstandard frame."""
 
 _PACKET = struct.Struct("<ii")
 _LARGEST_HEADER = 1 << 24
@@ -190,19 +194,20 @@ def read_aedat4_header(path: str | Path) -> Aedat4Header:
         file.seek(start)
         prefix = file.read(4)
         content = prefix + file.read(min(int.from_bytes(prefix, "little"), _LARGEST_HEADER))
-    try:
-        table = Table.root(sized_prefix(content), b"IOHE")
-        compression = table.scalar(0, "<i", 0)
-        end = table.scalar(1, "<q", -1)
-        info = table.text(2)
-    except BrokenBufferError as error:
-        raise FormatError(f"{path}: broken header ({error}), at byte {start}") from error
+        try:
+            table = Table.root(sized_prefix(content), b"IOHE")
+            compression = table.scalar(0, "<i", 0)
+            end = table.scalar(1, "<q", -1)
+            info = table.text(2)
+        except BrokenBufferError as error:
+            raise FormatError(f"{path}: broken header ({error}), at byte {start}") from error
+        data_offset = start + len(table.data)
+        # A recording that was interrupted has no table, one that was cut has lost it, and a wrong place of it would
+        # hide every packet behind: then packets go to the end.
+        data_end = end if data_offset <= end <= file_bytes and _is_table(file, end) else file_bytes
     if compression not in _UNPACK:
         raise FormatError(f"{path}: compression must be 0 to 4, got {compression}, at byte {start}")
     stream, size, synthetic = _event_stream(path, info)
-    # A recording that was interrupted has no table, and one that was cut has lost it: packets then go to the end.
-    data_offset = start + len(table.data)
-    data_end = end if data_offset <= end <= file_bytes else file_bytes
     return Aedat4Header(compression, stream, size, synthetic, data_offset, data_end)
 
 
@@ -279,6 +284,13 @@ def _index_of(entries: list[PacketEntry]) -> SeekIndex | None:
     rows[1:, 1 + CLOCK] = stamps[1:-1:2]
     num_events = sum(entry.num_events for entry in entries)
     return SeekIndex(rows, Extent(num_events, int(stamps[0]), int(stamps[-1])) if entries else NOTHING)
+
+
+def _is_table(file: BinaryIO, position: int) -> bool:
+    """Return whether the table of packets may begin there; a packet begins with the number of its stream instead."""
+    file.seek(position)
+    head = file.read(12)
+    return head.startswith(_FRAME_MAGICS) or head[8:] == b"FTAB"
 
 
 def _event_stream(path: Path, info: str) -> tuple[int, SensorSize | None, bool]:

@@ -100,6 +100,26 @@ def test_aedat4_without_its_table_is_read_to_the_end(tmp_path: Path) -> None:
     assert rows(read_aedat4(tmp_path / "b.aedat4", policy="strict")[0]) == rows(EVENTS)
 
 
+@pytest.mark.parametrize("place", ["first packet", "within a packet"])
+def test_aedat4_with_a_wrong_place_of_its_table_is_read_to_the_end(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "a.aedat4"
+    write_aedat4(path, EVENTS, GEN1)
+    header = read_aedat4_header(path)
+    # The place of the table stands 32 bytes behind the magic.
+    at = len(MAGIC) + 32
+    content = bytearray(path.read_bytes())
+    assert content[at : at + 8] == struct.pack("<q", header.data_end)
+    wrong = header.data_offset + (0 if place == "first packet" else 1000)
+    content[at : at + 8] = struct.pack("<q", wrong)
+    path.write_bytes(content)
+    events, report = read_aedat4(path)
+    assert rows(events) == rows(EVENTS)
+    # The table itself is no packet.
+    assert report.repairs == {"trailing_bytes": len(content) - header.data_end}
+    with pytest.raises(FormatError, match="last packet is cut"):
+        read_aedat4(path, policy="strict")
+
+
 def test_aedat4_cut_within_a_packet_counts_its_bytes(tmp_path: Path) -> None:
     whole, part = packet(pack_events(EVENTS[:5])), packet(pack_events(EVENTS[5:9]))
     path = plain_file(tmp_path / "a.aedat4", whole, part[:-10])
