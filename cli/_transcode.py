@@ -41,5 +41,9 @@ def print_transcoded(summary: "TranscodeSummary", *, quiet: bool, json: bool) ->
         )
         for name, count in summary.repairs.items():
             typer.echo(f"repaired: {name} {count:,}")
+    if summary.num_triggers_left_out:
+        typer.echo(
+            f"note: {summary.num_triggers_left_out:,} external triggers are left out: a store keeps them", err=True
+        )
     if not summary.keeps_synthetic_mark:
         typer.echo(f"note: {summary.format} has no place for the mark that these events are synthetic", err=True)

@@ -113,6 +113,9 @@ class TranscodeSummary:
     repairs: dict[str, int]
     """What was changed or dropped on reading, by name."""
 
+    num_triggers_left_out: int
+    """External triggers that were read and not written: events alone are."""
+
     keeps_synthetic_mark: bool
     """False when the recording is marked as synthetic and the new format has no place for the mark."""
 
@@ -237,6 +240,7 @@ def write_events(
     size = origin.sensor_size
     mark = {"synthetic": True} if origin.synthetic and FORMATS[name].marks_synthetic else {}
     tally = _Tally(region, from_zero, on_progress)
+    triggers_before = origin.report.trigger_words
     _writers()[name](output, tally.of(batches), size, **mark)
     return TranscodeSummary(
         output=str(output),
@@ -245,6 +249,7 @@ def write_events(
         num_events=tally.num_events,
         num_bytes=output.stat().st_size,
         repairs=origin.report.repairs,
+        num_triggers_left_out=origin.report.trigger_words - triggers_before,
         keeps_synthetic_mark=origin.synthetic == bool(mark),
     )
 

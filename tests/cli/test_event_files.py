@@ -1,6 +1,7 @@
 """``convert`` to event files, ``cut`` and ``formats``."""
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,19 @@ def test_loss_of_the_synthetic_mark_is_told(tmp_path: Path, capsys: pytest.Captu
     write_dat(tmp_path / "in.dat", events, GEN1, synthetic=True)
     assert run(["convert", str(tmp_path / "in.dat"), "-o", str(tmp_path / "out.es"), "--quiet"]) == 0
     assert "no place for the mark that these events are synthetic" in capsys.readouterr().err
+
+
+def test_loss_of_triggers_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # TIME_HIGH, TIME_LOW, ADDR_Y, ADDR_X, then two EXT_TRIGGER words of channel 1.
+    words = struct.pack("<6H", 0x8000, 0x6005, 0x0001, 0x2002, 0xA101, 0xA100)
+    (tmp_path / "in.raw").write_bytes(b"% evt 3.0\n% geometry 8x8\n% end\n" + words)
+    call = ["cut", str(tmp_path / "in.raw"), "-o", str(tmp_path / "out.raw"), "--json"]
+    assert run(call) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "note: 2 external triggers are left out: a store keeps them\n"
+    assert json.loads(printed.out)["num_triggers_left_out"] == 2
+    assert run(["cut", str(tmp_path / "out.raw"), "-o", str(tmp_path / "again.raw")]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_formats_lists_every_format(capsys: pytest.CaptureFixture[str]) -> None:
