@@ -84,6 +84,16 @@ def test_windows_without_a_common_stride_keep_their_stamps(tmp_path: Path) -> No
     np.testing.assert_array_equal(first.tensors(0, 99), again.tensors(0, 99))
 
 
+def test_a_label_that_strays_from_its_window_keeps_its_stamp(tmp_path: Path) -> None:
+    export_rvt(make_store(tmp_path), tmp_path / "rvt", OPTIONS)
+    ends = tmp_path / "rvt" / "train" / "drive0" / "event_representations_v2" / FOLDER / "timestamps_us.npy"
+    np.save(ends, np.load(ends) + 700)
+    import_rvt(tmp_path / "rvt", tmp_path / "back.zarr")
+    recording = open_stored_recording(tmp_path / "back.zarr")
+    assert np.unique(recording.labels().t).tolist() == [250_000, 500_000, 750_000]
+    assert recording.frames().window(3) == (200_700, 250_700)
+
+
 def test_the_import_says_where_it_comes_from_and_is_a_sound_store(tmp_path: Path) -> None:
     recording = _imported(tmp_path)
     assert recording.path == tmp_path / "back.zarr" / "train" / "drive0.zarr"
@@ -187,9 +197,9 @@ def _flipped(tensors: Path) -> None:
         (_number("timestamps_us.npy", 13, 1 << 62), "must increase, below"),
         (_cut("event_representations.h5"), r"event_representations\.h5: broken"),
         (_number("timestamps_us.npy", 1, 0), "must increase"),
-        (_number("timestamps_us.npy", 13, 750_001), "a window must end at each label time"),
-        (_number("objframe_idx_2_repr_idx.npy", 0, 14), "a window must end at each label time"),
-        (_number("objframe_idx_2_repr_idx.npy", 0, -1), "a window must end at each label time"),
+        (_number("timestamps_us.npy", 13, 800_000), "must name the window that ends"),
+        (_number("objframe_idx_2_repr_idx.npy", 0, 14), "must name the window that ends"),
+        (_number("objframe_idx_2_repr_idx.npy", 0, -1), "must name the window that ends"),
         (_floats, "must be a list of integers"),
         (_other_data, "data must be uint8"),
         (_no_data, r"event_representations\.h5: broken"),
