@@ -9,9 +9,9 @@ import typer
 from ._progress import progress_bar
 
 if TYPE_CHECKING:
-    from eventdet.formats import TranscodeSummary
+    from eventdet.formats import Recording, TranscodeSummary
 
-__all__ = ["Encoding", "FromZero", "counted_events", "print_transcoded"]
+__all__ = ["Encoding", "FromZero", "counted_events", "parse_limits_us", "print_transcoded"]
 
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help="Words of a .raw file: evt2, evt21 or evt3.", show_default="evt3")
@@ -19,6 +19,20 @@ Encoding = Annotated[
 FromZero = Annotated[
     bool, typer.Option("--from-zero", help="Event files: subtract the stamp of the first event written.")
 ]
+
+
+def parse_limits_us(recording: "Recording", start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    """Return start and end on the clock of the recording, given relative to its first event."""
+    from eventdet.units import parse_duration_us
+
+    limits = [
+        None if text is None else parse_duration_us(text, name=name)
+        for name, text in (("--start", start), ("--end", end))
+    ]
+    # The first stamp of a stream format costs a pass through it.
+    first = 0 if limits == [None, None] else recording.t_first_us
+    start_us, end_us = (None if limit is None else first + limit for limit in limits)
+    return start_us, end_us
 
 
 @contextmanager

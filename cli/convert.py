@@ -22,7 +22,7 @@ from ._options import (
     parse_sensor_size,
 )
 from ._signals import stopped_by_signals
-from ._transcode import Encoding, FromZero, counted_events, print_transcoded
+from ._transcode import Encoding, FromZero, counted_events, parse_limits_us, print_transcoded
 
 if TYPE_CHECKING:
     from eventdet.formats import ReadPolicy
@@ -101,14 +101,17 @@ def command(
 ) -> int:
     """Convert recordings to a Zarr store of events and tensors, which resumes where it stopped, or one to a file."""
     if Path(output).suffix not in _STORE_SUFFIXES and not Path(output).is_dir():
+        stray = {"--align": align != "grid", "--labels": labels != "none", "--classes": classes, "--jobs": jobs > 1,
+                 "--shard": shard, "--dask": dask, "--dry-run": dry_run}  # fmt: skip
         return _to_event_file(
-            _only(sources),
+            _only(sources, stray=[name for name, given in stray.items() if given]),
             Path(output),
             encoding=encoding,
             from_zero=from_zero,
             sensor_size=sensor_size,
             policy=parse_policy(policy, duplicates),
-            filters=filters or (),
+            filters=_all_filters(roi, filters, downsample),
+            limits=(start, end),
             quiet=quiet,
             json=json,
         )
@@ -185,9 +188,12 @@ def _estimate(
     return 0
 
 
-def _only(sources: Sequence[str]) -> str:
+def _only(sources: Sequence[str], *, stray: Sequence[str]) -> str:
+    """Return the one source of an event file; options that say nothing about such a file are refused."""
     from eventdet.errors import OptionError
 
+    if stray:
+        raise OptionError(f"{', '.join(stray)}: for stores, not for an event file", hint="use -o out.zarr")
     if len(sources) > 1:
         raise OptionError(f"an event file is written from one recording, got {len(sources)}", hint="use -o out.zarr")
     return sources[0]
@@ -202,6 +208,7 @@ def _to_event_file(
     sensor_size: str | None,
     policy: "ReadPolicy",
     filters: Sequence[str],
+    limits: tuple[str | None, str | None],
     quiet: bool,
     json: bool,
 ) -> int:
@@ -211,10 +218,17 @@ def _to_event_file(
 
     # A wrong ending is told before the input is looked at.
     output_format(output, encoding=encoding)
-    recording = with_filters(
-        open_file_or_store(source, sensor_size=parse_sensor_size(sensor_size), policy=policy), filters
-    )
+    recording = open_file_or_store(source, sensor_size=parse_sensor_size(sensor_size), policy=policy)
+    start_us, stop_us = parse_limits_us(recording, *limits)
     with counted_events("convert", quiet=quiet) as count:
-        summary = transcode(recording, output, encoding=encoding, from_zero=from_zero, on_progress=count)
+        summary = transcode(
+            with_filters(recording, filters),
+            output,
+            encoding=encoding,
+            start_us=start_us,
+            stop_us=stop_us,
+            from_zero=from_zero,
+            on_progress=count,
+        )
     print_transcoded(summary, quiet=quiet, json=json)
     return 0

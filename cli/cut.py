@@ -19,7 +19,7 @@ from ._options import (
     parse_policy,
     parse_sensor_size,
 )
-from ._transcode import Encoding, FromZero, counted_events, print_transcoded
+from ._transcode import Encoding, FromZero, counted_events, parse_limits_us, print_transcoded
 
 __all__ = ["command"]
 
@@ -42,19 +42,12 @@ def command(
     """Write a part of a recording, in time, in space or both, as an event file."""
     from eventdet.formats import Region, output_format, transcode
     from eventdet.sources.stored import open_file_or_store
-    from eventdet.units import parse_duration_us
 
     output_format(output, encoding=encoding)
     region = None if roi is None else Region.parse(roi)
-    limits = [
-        None if text is None else parse_duration_us(text, name=name)
-        for name, text in (("--start", start), ("--end", end))
-    ]
     rules = parse_policy(policy, duplicates)
     recording = open_file_or_store(file, sensor_size=parse_sensor_size(sensor_size), policy=rules, reader=reader)
-    # The first stamp of a stream format costs a pass through it.
-    first = 0 if limits == [None, None] else recording.t_first_us
-    start_us, stop_us = (None if limit is None else first + limit for limit in limits)
+    start_us, stop_us = parse_limits_us(recording, start, end)
     with counted_events("cut", quiet=quiet) as count:
         summary = transcode(
             recording,

@@ -82,11 +82,11 @@ class ProcessExecutor:
         """Yield what came of each task as it ends."""
         left = {task.job.name: task for task in tasks}
         for _ in range(_MOST_BREAKDOWNS):
+            if not left:
+                return
             for outcome in _run_in_pool(list(left.values()), self._num_processes):
                 del left[outcome.name]
                 yield outcome
-            if not left:
-                return
         # One of them kills whatever runs it: alone, it takes no other along.
         for task in left.values():
             yield next(_run_in_pool([task], 1), None) or _killed(task)

@@ -8,6 +8,7 @@ from typing import Any
 
 from eventdet.errors import InputError
 
+from .shard_reader import open_rows
 from .store import StoredRecording, find_stored_recordings, open_stored_recording
 
 __all__ = ["FramesInfo", "StoreInfo", "StoredRecordingInfo", "inspect_store"]
@@ -178,13 +179,15 @@ def _inspect(recording: StoredRecording) -> StoredRecordingInfo:
 
 
 def _inspect_frames(recording: StoredRecording, name: str, sizes: dict[str, int]) -> FramesInfo:
-    frames = recording.frames(name)
+    # Not as a Representation: that of somebody's own may not be at hand.
+    rows = open_rows(recording.path / "frames" / name)
+    about = rows.attributes
     return FramesInfo(
-        representation=frames.description,
-        num_windows=len(frames),
-        window_us=frames.window_us,
-        stride_us=frames.stride_us,
-        raw_bytes=prod(frames.rows.shape) * frames.rows.dtype.itemsize,
+        representation={key: about[key] for key in ("name", "bins", "parameters")},
+        num_windows=rows.shape[0],
+        window_us=int(about["window_us"]),
+        stride_us=int(about["stride_us"]),
+        raw_bytes=prod(rows.shape) * rows.dtype.itemsize,
         stored_bytes=_bytes_below(f"frames/{name}/", sizes),
     )
 

@@ -9,7 +9,7 @@ import pytest
 from eventdet.cli.main import run
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.formats import write_dat
+from eventdet.formats import open_recording, read_dat, write_dat
 from eventdet.geometry import GEN1
 from eventdet.preprocessing import REPRESENTATIONS, open_stored_recording
 from tests.preprocessing.stores import gen1_folder
@@ -76,3 +76,45 @@ def test_a_pipe_is_shown_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     source = gen1_folder(tmp_path / "gen1")
     assert run(["convert", str(source), "-o", str(tmp_path / "out.zarr"), "--window", "2ms", "-q"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_event_file_takes_part_region_and_smaller_sensor_and_refuses_what_is_for_stores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = gen1_folder(tmp_path / "gen1") / "val/a_td.dat"
+    events = read_dat(source)[0]
+    part = ["--start", "1ms", "--end", "4ms", "--roi", "0,0,4,6", "--downsample", "2"]
+    assert run(["convert", str(source), "-o", str(tmp_path / "part.raw"), *part, "-q"]) == 0
+    written = open_recording(tmp_path / "part.raw")
+    first = int(events.t[0])
+    assert written.sensor_size == (3, 4)
+    assert first + 1000 <= written.t_first_us
+    assert written.t_last_us < first + 4000
+    assert max(batch.x.max() for batch in written.chunks()) < 2
+    assert run(["convert", str(source), "-o", str(tmp_path / "a.raw"), "--labels", "rvt", "--jobs", "2"]) == 2
+    assert "--labels, --jobs: for stores, not for an event file" in capsys.readouterr().err
+
+
+_OWN = """
+from eventdet.preprocessing import representation
+
+@representation("touched", axes=("row", "column"), dtype="u1")
+def touched(events, t0_us, t1_us, size, out):
+    out[:] = 0
+    out[events.y, events.x] = 1
+"""
+
+
+def test_a_representation_of_the_users_own_is_converted_by_processes_and_verified_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_tensors.py").write_text(_OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    gen1_folder(tmp_path / "gen1")
+    kind = ["--representation", "own_tensors.touched", "--window", "2ms", "--jobs", "2", "-q"]
+    assert run(["convert", "gen1", "-o", "out.zarr", *kind]) == 0
+    # As another process would see it, which has not imported the module.
+    monkeypatch.delitem(REPRESENTATIONS, "touched")
+    assert run(["verify", "out.zarr", "--deep", "-q"]) == 0
+    assert run(["info", "out.zarr"]) == 0
