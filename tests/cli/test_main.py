@@ -74,7 +74,7 @@ def test_a_missing_file_is_exit_code_3_with_a_hint(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "empty"), (b"\x89PNG\r\n\x1a\n" + bytes(64), "format"), (None, "directory")],
+    [(b"", "empty"), (b"\x89PNG\r\n\x1a\n" + bytes(64), "format"), (None, "no stored recording")],
     ids=["empty file", "a picture", "a folder"],
 )
 def test_input_that_is_no_recording_is_exit_code_3(
