@@ -182,7 +182,7 @@ def _estimate(
     else:
         typer.echo(
             f"{estimate.num_files} files, {estimate.source_bytes / 1e6:,.1f} MB: about {estimate.num_events:,} events, "
-            f"{estimate.num_bytes / 1e6:,.1f} MB to write, {estimate.seconds / jobs:,.0f} s with --jobs {jobs}"
+            f"{estimate.num_bytes / 1e6:,.1f} MB to write, {estimate.seconds / jobs:,.1f} s with --jobs {jobs}"
         )
         typer.echo(f"estimated from {estimate.how}")
     return 0
