@@ -18,6 +18,7 @@ from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
 from eventdet.formats import DatRecording, Recording, find_boxes, open_recording, read_boxes
 from eventdet.geometry import PixelMap, SensorSize, fit_pixels
+from eventdet.preprocessing.locations import as_location
 from eventdet.preprocessing.representations import Representation, Tensor
 from eventdet.preprocessing.store import (
     StoredFrames,
@@ -260,8 +261,8 @@ def event_sources(
     Parameters
     ----------
     path : str or Path
-        A stored recording, an event file, or a folder: of stored recordings, else of DAT files. Labels are those of
-        the store, or of the ``_bbox.npy`` beside a file.
+        A stored recording, an event file, or a folder or URL: of stored recordings, else of DAT files. Labels are those
+        of the store, or of the ``_bbox.npy`` beside a file.
     representation : Representation
         What each tensor is.
     window_us : int
@@ -285,7 +286,7 @@ def event_sources(
         if value <= 0:
             raise OptionError(f"{name} must be > 0, got {value}")
     sources = []
-    for found in _find_recordings(Path(path)):
+    for found in _find_recordings(as_location(path)):
         sensor = (open_stored_recording(found) if is_store(found) else open_recording(found)).sensor_size
         size = fit_pixels(sensor, target or sensor, fit=fit).target
         sources.append(EventSource(found, sensor, representation, window_us, stride_us, size, fit))
@@ -298,7 +299,7 @@ def frame_sources(path: str | Path, name: str | None = None, *, target: SensorSi
     Parameters
     ----------
     path : str or Path
-        A stored recording, or a folder of several.
+        A stored recording, or a folder or URL of several.
     name : str, optional
         Of the tensors; the only ones there are by default.
     target : SensorSize, optional

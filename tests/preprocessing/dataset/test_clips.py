@@ -154,6 +154,19 @@ def test_stored_events_stored_tensors_and_files_give_the_same_batches(recordings
             np.testing.assert_array_equal(other.labelled, batches[0].labelled)
 
 
+def test_store_at_a_url_gives_the_same_batches(recordings: tuple[Path, list[Events]]) -> None:
+    pytest.importorskip("upath", reason="the extra remote is not installed")
+    folder, _ = recordings
+    url = f"memory://{folder.name}/store"
+    convert(folder / "dat", url, ConvertOptions(REPRESENTATION, window_us=WINDOW_US))
+    expected = _dense(ClipDataset(_events_of(folder), ClipOptions(num_windows=2))[0])
+    assert expected.any()
+    for sources in (frame_sources(url), event_sources(url, REPRESENTATION, window_us=WINDOW_US)):
+        # The first label stands where a stored window ends.
+        batch = ClipDataset(sources, ClipOptions(num_windows=2))[0]
+        np.testing.assert_array_equal(_dense(batch), expected)
+
+
 def test_label_clips_of_stored_tensors_end_with_the_window_of_the_label(
     recordings: tuple[Path, list[Events]],
 ) -> None:
