@@ -122,8 +122,7 @@ def _parse_layout(head: bytes) -> _Layout | None:
             size = _size(f"{fields[0].decode('ascii')}x{fields[1].decode('ascii')}")
         elif numbers is not None and len(numbers) > max(order) and not line.startswith(b"#"):
             return _Layout(order, offset, size)
-        elif fields and not named and (found := find_columns(_names(fields))):
-            names = _names(fields)
+        elif fields and not named and (found := find_columns(names := _names(line))):
             order, named = tuple(names.index(found[key]) for key in ("t", "x", "y", "p")), True
         elif line.strip() and not line.startswith(b"#"):
             return None
@@ -131,8 +130,9 @@ def _parse_layout(head: bytes) -> _Layout | None:
     return _Layout(order, offset, size) if named and len(head) < HEAD_BYTES else None
 
 
-def _names(fields: list[bytes]) -> list[str]:
-    return [field.decode("utf-8", "replace").strip('"') for field in fields]
+def _names(line: bytes) -> list[str]:
+    """Return the names of the columns; the first has none where pandas has written its index before them."""
+    return [field.decode("utf-8", "replace").strip('"') for field in _SEPARATORS.split(line.strip(b"# \r\n"))]
 
 
 def _floats(fields: list[bytes]) -> list[float] | None:

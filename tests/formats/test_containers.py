@@ -187,6 +187,14 @@ def test_npy_length_that_is_not_there_is_not_believed(tmp_path: Path, shape: tup
         read(tmp_path / "a.npy")
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+def test_csv_with_the_index_of_pandas_is_read_without_it(tmp_path: Path, separator: str) -> None:
+    # As DataFrame.to_csv writes: a column without a name before the others.
+    lines = ["", "x", "y", "t", "p"], *([str(k), str(x), str(y), str(t), str(p)] for k, (t, x, y, p) in enumerate(ROWS))
+    (tmp_path / "a.csv").write_text("".join(separator.join(line) + "\n" for line in lines))
+    assert read(tmp_path / "a.csv") == ROWS
+
+
 def test_csv_longer_than_a_block_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eventdet.formats.text._BLOCK_BYTES", 50)
     events = random_events(300)
