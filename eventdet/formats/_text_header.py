@@ -67,13 +67,16 @@ def read_head(path: Path) -> bytes:
     Raises
     ------
     InputError
-        When the file is missing, a directory, or not readable.
+        When the file is missing, a directory, a pipe, or not readable.
     FormatError
         When the file is empty.
     """
     try:
+        _refuse_pipe(path)
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="check the path") from None
     except IsADirectoryError:
@@ -86,3 +89,9 @@ def read_head(path: Path) -> bytes:
     if not head:
         raise FormatError(f"{path}: file is empty, at byte 0", hint="copy or record it again")
     return head
+
+
+def _refuse_pipe(path: Path) -> None:
+    # Opened again for its events, a pipe would go on behind what was read of it for the header.
+    if path.is_fifo():
+        raise InputError(f"{path}: is a pipe, not a file", hint="write it to a file, or stream it with -")

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -50,6 +51,13 @@ def test_open_recording_of_an_unreadable_file_raises_one_line(tmp_path: Path, co
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     assert caught.value.exit_code == 3
+
+
+def test_open_recording_of_a_pipe_raises_and_reads_nothing_of_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.raw")
+    # Nobody writes to it: to open it for reading would wait for ever.
+    with pytest.raises(InputError, match="is a pipe, not a file"):
+        open_recording(tmp_path / "pipe.raw")
 
 
 def test_open_recording_of_a_missing_path_or_a_directory_raises(tmp_path: Path) -> None:
