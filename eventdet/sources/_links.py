@@ -5,9 +5,10 @@ import os
 import select
 import socket
 import sys
+from array import array
 
 from eventdet.errors import InputError
-from eventdet.wire import Address
+from eventdet.wire import Address, LinkReport
 
 from ._receiver import ARRIVAL_BYTES, POLL_S
 
@@ -17,6 +18,12 @@ _CONNECT_S = 5.0
 
 _RECEIVE_BUFFER_BYTES = 8 << 20
 """What the system is asked to hold of datagrams; it may grant less (net.core.rmem_max)."""
+
+_SO_MEMINFO = 55
+"""Linux's option for the state of a socket's memory, unsigned 32-bit numbers; Python has no name for it."""
+
+_MEMINFO_DROPS = 8
+"""Place of the number of datagrams that found no room."""
 
 _DATAGRAM_BYTES = 1 << 16
 
@@ -64,6 +71,13 @@ class StreamLink:
 class DatagramLink:
     """Bound UDP socket; one datagram is one message.
 
+    Parameters
+    ----------
+    address : Address
+        Where to bind.
+    report : LinkReport
+        Datagrams that the system dropped for want of room are counted in it, on Linux.
+
     Raises
     ------
     InputError
@@ -73,7 +87,9 @@ class DatagramLink:
     is_lossy = True
     reconnects = False
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, report: LinkReport) -> None:
+        self._report = report
+        self._num_dropped = 0
         # Bound here and not in `open`: what is sent from now on is held by the system until the thread reads.
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -94,6 +110,7 @@ class DatagramLink:
 
     def read(self) -> list[bytes] | None:
         """Return the datagrams that wait, after waiting for the first."""
+        self._count_dropped()
         if not self._poll.poll(POLL_S * 1e3):
             return None
         messages: list[bytes] = []
@@ -107,6 +124,13 @@ class DatagramLink:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def _count_dropped(self) -> None:
+        """Add what the system has dropped since the last call: most layouts have no numbers that would tell."""
+        if sys.platform == "linux":
+            state = array("I", self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_MEMINFO_DROPS + 1)))
+            self._report.dropped_messages += state[_MEMINFO_DROPS] - self._num_dropped
+            self._num_dropped = state[_MEMINFO_DROPS]
 
 
 class StdinLink:

@@ -99,9 +99,10 @@ def open_live(target: str, options: LiveOptions) -> LiveSource:
 
 def _open_datagrams(address: Address, options: LiveOptions, *, timeout_s: float) -> LiveSource:
     require_local(address, allow_remote=options.allow_remote)
-    link = DatagramLink(address)
+    context = _context(address.endpoint, options)
+    link = DatagramLink(address, report=context.report)
     host = f"[{address.host}]" if ":" in address.host else address.host
-    context = _context(f"udp://{host}:{link.port}", options)
+    context = context._replace(where=f"udp://{host}:{link.port}")
     try:
         return LiveSource(link, _reading(PACKET_FORMATS, options, context), context, timeout_s=timeout_s)
     except OptionError:

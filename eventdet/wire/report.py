@@ -31,7 +31,7 @@ class LinkReport:
     """Bytes that are no frame and no event, those of bad, refused and cut frames among them."""
 
     dropped_messages: int = 0
-    """Datagrams or packets of a camera that came faster than they were taken."""
+    """Datagrams or packets of a camera that came faster than they were taken, those that the system dropped too."""
 
     overflow_events: int = 0
     """Events dropped since too many already waited for their window to end."""

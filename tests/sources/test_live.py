@@ -13,7 +13,8 @@ from eventdet.errors import FormatError, InputError, MissingExtraError, OptionEr
 from eventdet.events import Events
 from eventdet.formats import pack_dat, read_evt3, write_evt3
 from eventdet.sources import LiveSource, live, open_source
-from eventdet.wire import PACKET_FORMATS, WireFrame, WireHeader, encode_frame, encode_header
+from eventdet.sources._links import DatagramLink
+from eventdet.wire import PACKET_FORMATS, LinkReport, WireFrame, WireHeader, encode_frame, encode_header, parse_address
 
 from .network import (
     HEADER,
@@ -252,6 +253,19 @@ def evt3_words(path: Path) -> tuple[bytes, Events]:
     while data[at : at + 1] == b"%":
         at = data.index(b"\n", at) + 1
     return data[at:], read_evt3(path)[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+def test_datagrams_that_the_system_drops_are_counted() -> None:
+    # Nobody reads before all are sent: 36 MB find no place in a buffer of 8 MB.
+    num_sent, report = 600, LinkReport()
+    link = DatagramLink(parse_address("udp://127.0.0.1:0"), report=report)
+    send_datagrams(f"udp://127.0.0.1:{link.port}", [bytes(60_000)] * num_sent)
+    num_read = 0
+    while messages := link.read():
+        num_read += len(messages)
+    link.close()
+    assert 0 < report.dropped_messages == num_sent - num_read
 
 
 @pytest.mark.parametrize("piece", [1 << 20, 333])
