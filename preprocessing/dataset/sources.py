@@ -310,12 +310,14 @@ def frame_sources(path: str | Path, name: str | None = None, *, target: SensorSi
     InputError
         When there is no stored recording, or one has no tensors.
     OptionError
-        When `name` is needed or unknown, or `target` is too small.
+        When `name` is needed or unknown, `target` is too small, or windows end by count.
     """
     sources = []
     for found in find_stored_recordings(path):
         recording = open_stored_recording(found)
         frames = recording.frames(name)
+        if frames.ends_us is not None:
+            raise OptionError(f"{found}: stored windows end by count, clips need one length", hint="use event_sources")
         picture = SensorSize(*frames.rows.shape[-2:])
         size = fit_pixels(picture, target or picture, fit="none").target
         stored = name or recording.frame_names[0]

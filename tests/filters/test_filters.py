@@ -13,6 +13,7 @@ from eventdet.events import Events
 from eventdet.filters import (
     Background,
     Crop,
+    Downsample,
     EventFilter,
     Flip,
     HotPixels,
@@ -46,6 +47,7 @@ STATEFUL: dict[str, tuple[EventFilter, Callable[[list[Row]], list[Row]]]] = {
         HotPixels(rate=200_000.0, ratio=2, period_us=10),
         lambda rows: references.hot_pixels(rows, limit=2, ratio=2, period_us=10),
     ),
+    "downsample": (Downsample(2), lambda rows: references.scale(rows, size=SIZE, target=(2, 2))),
     "scale": (Scale(2, 3), lambda rows: references.scale(rows, size=SIZE, target=(3, 2))),
     "rate": (RateLimit(rate=150_000, burst=3), lambda rows: references.rate_limit(rows, rate=150_000, burst=3)),
 }
@@ -161,6 +163,8 @@ def test_mask_that_does_not_fit_or_is_none_raises(tmp_path: Path) -> None:
         (lambda: Rotate(45), "degrees must be one of 90, 180, 270"),
         (lambda: Scale(0, 3), "width must be > 0"),
         (lambda: Scale(6, 3).start(SIZE), "scale must not be larger than the 5x4 sensor"),
+        (lambda: Downsample(0), "factor must be > 0"),
+        (lambda: Downsample(5).start(SIZE), "downsample factor must not exceed the sides of the 5x4 sensor"),
         (lambda: Crop(3, 0, 3, 1).start(SIZE), "crop must lie on the 5x4 sensor"),
         (lambda: Crop(-1, 0, 3, 1).start(SIZE), "crop must lie on the 5x4 sensor"),
     ],

@@ -167,6 +167,13 @@ def test_store_at_a_url_gives_the_same_batches(recordings: tuple[Path, list[Even
         np.testing.assert_array_equal(_dense(batch), expected)
 
 
+def test_stored_windows_by_count_make_no_clips(recordings: tuple[Path, list[Events]]) -> None:
+    folder, _ = recordings
+    convert(folder / "dat", folder / "counted", ConvertOptions(REPRESENTATION, window_us=None, window_events=50))
+    with pytest.raises(OptionError, match="stored windows end by count"):
+        frame_sources(folder / "counted")
+
+
 def test_label_clips_of_stored_tensors_end_with_the_window_of_the_label(
     recordings: tuple[Path, list[Events]],
 ) -> None:
