@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from eventdet.errors import BusyError
+from eventdet.errors import BusyError, OutputError
 
 __all__ = ["locked"]
 
@@ -32,6 +32,8 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
     ------
     BusyError
         When another process holds it and `wait` is false.
+    OutputError
+        When its folder cannot be written.
     """
     descriptor = _acquire(path, wait=wait)
     try:
@@ -46,7 +48,7 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 def _acquire(path: Path, *, wait: bool) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             with suppress(FileNotFoundError):
@@ -57,3 +59,12 @@ def _acquire(path: Path, *, wait: bool) -> int:
             os.close(descriptor)
             raise BusyError(f"{path.parent}: {path.name} is held by {holder}", hint="wait until it ends") from None
         os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise OutputError(
+            f"{path.parent}: cannot be written ({error.strerror})", hint="check that it may be"
+        ) from error

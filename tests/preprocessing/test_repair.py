@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventdet.cli.main import run
-from eventdet.errors import BusyError, InputError
+from eventdet.errors import BusyError, InputError, OutputError
 from eventdet.preprocessing import convert
 from eventdet.preprocessing._layout import hidden_names
 from eventdet.preprocessing._locks import locked
@@ -96,6 +96,11 @@ def test_second_holder_of_a_lock_is_refused_and_told_by_whom(tmp_path: Path) -> 
             pytest.fail("the lock must be held")
         assert (tmp_path / "lock").exists()
     assert not (tmp_path / "lock").exists()
+
+
+def test_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"absent: cannot be written \(No such file or directory\)"):
+        update_manifest(tmp_path / "absent", [])
 
 
 def test_lock_file_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
