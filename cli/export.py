@@ -1,7 +1,6 @@
 """``eventdet export``: stored recordings to the layouts that other tools train from."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,8 +22,8 @@ def _choice(name: str, text: str) -> Any:
 
 
 def command(
-    store: Annotated[Path, typer.Argument(help="Store of eventdet convert.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    store: Annotated[str, typer.Argument(help="Store of eventdet convert: a folder or a URL.", show_default=False)],
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder to write.")],
     to: Annotated[str, typer.Option("--to", help="rvt, npz, or webdataset.")],
     representation: Annotated[
         str | None, _choice("--representation", "Tensor of a window; default: rvt_histogram for rvt, else histogram.")

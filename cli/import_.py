@@ -14,7 +14,7 @@ __all__ = ["command"]
 
 def command(
     folder: Annotated[Path, typer.Argument(help="Data set, or one recording of it.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Store to write.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Store to write.")],
     layout: Annotated[str, typer.Option("--from", help="rvt: what RVT's preprocessing makes, or export --to rvt.")],
     representation: Annotated[
         str | None,

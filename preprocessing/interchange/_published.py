@@ -6,10 +6,24 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from eventdet.errors import EventdetError, OutputError
+from eventdet.errors import EventdetError, OptionError, OutputError
 from eventdet.preprocessing._locks import locked
+from eventdet.preprocessing.locations import is_url
 
-__all__ = ["owned_folder", "published_file", "published_folder"]
+__all__ = ["disk_errors", "output_folder", "owned_folder", "published_file", "published_folder"]
+
+
+def output_folder(output: str | Path) -> Path:
+    """Return the folder to write to.
+
+    Raises
+    ------
+    OptionError
+        When it is a URL: what is written appears by a rename, which other places do not have.
+    """
+    if is_url(output):
+        raise OptionError(f"output must be a folder of this machine, got {output}", hint="copy it from there")
+    return Path(output)
 
 
 @contextmanager
@@ -24,7 +38,7 @@ def owned_folder(folder: Path) -> Iterator[None]:
         When the disk refuses.
     """
     with ExitStack() as stack:
-        with _disk_errors(folder):
+        with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(folder / ".lock-export"))
         yield
@@ -48,7 +62,7 @@ def published_folder(target: Path, root: Path) -> Iterator[Path]:
     """
     name = "-".join(target.relative_to(root).parts)
     temporary, replaced = root / f".tmp-{name}", root / f".old-{name}"
-    with _disk_errors(target):
+    with disk_errors(target):
         try:
             _remove(temporary, replaced)
             temporary.mkdir(parents=True)
@@ -71,7 +85,7 @@ def published_file(target: Path) -> Iterator[BinaryIO]:
         When the disk refuses.
     """
     temporary = target.with_name(f".tmp-{target.name}")
-    with _disk_errors(target):
+    with disk_errors(target):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
@@ -82,7 +96,8 @@ def published_file(target: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _disk_errors(target: Path) -> Iterator[None]:
+def disk_errors(target: Path) -> Iterator[None]:
+    """Turn what the system says of a disk into an OutputError of `target`."""
     try:
         yield
     except OSError as error:

@@ -18,11 +18,12 @@ from eventdet.errors import InputError, OptionError, check_option
 from eventdet.formats.label_presets import LABEL_PRESETS
 from eventdet.formats.rvt_labels import write_rvt_labels
 from eventdet.preprocessing.conversion import ConvertFailure
+from eventdet.preprocessing.locations import as_location
 from eventdet.preprocessing.representations import Representation, Tensor
 from eventdet.preprocessing.store import StoredRecording, find_stored_recordings, open_stored_recording
 
 from ._notes import digest, read_note, write_note
-from ._published import owned_folder, published_folder
+from ._published import output_folder, owned_folder, published_folder
 from ._rvt_layout import (
     LABEL_WINDOWS,
     LABELS,
@@ -99,7 +100,7 @@ def export_rvt(
     Parameters
     ----------
     store : str or Path
-        One stored recording, or a folder of them; those in ``train``, ``val`` and ``test`` stay there.
+        One stored recording, or a folder or URL of them; those in ``train``, ``val`` and ``test`` stay there.
     output : str or Path
         Folder to write, made when missing.
     options : RvtOptions, optional
@@ -122,7 +123,7 @@ def export_rvt(
     OutputError
         When the disk refuses, or another process exports to `output`.
     """
-    store, output, options = Path(store), Path(output), options or RvtOptions()
+    store, output, options = as_location(store), output_folder(output), options or RvtOptions()
     places = _places(store, options.split)
     summary = InterchangeSummary(output)
     with owned_folder(output):

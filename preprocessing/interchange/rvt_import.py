@@ -23,6 +23,7 @@ from eventdet.preprocessing.store import open_stored_recording
 from eventdet.preprocessing.store_writer import RecordingWriter, recording_writer, remove_leftovers
 
 from ._notes import digest, read_note
+from ._published import disk_errors, output_folder
 from ._rvt_layout import (
     LABEL_WINDOWS,
     LABELS,
@@ -108,36 +109,39 @@ def import_rvt(
     InputError
         When there is no recording, or a single one cannot be read.
     OptionError
-        When there are several folders of tensors and `representation` names none of them.
+        When there are several folders of tensors and `representation` names none of them, or `store` is a URL.
     OutputError
         When the disk refuses.
     """
-    root, store = Path(folder), Path(store)
+    root, store = Path(folder), output_folder(store)
     found = sorted(path.parent for path in root.rglob(TENSORS) if path.is_dir() and not _is_hidden(path, root))
     if not found:
         raise InputError(f"{root}: no recordings of RVT's layout (no folder {TENSORS})")
+    with disk_errors(store):
+        store.mkdir(parents=True, exist_ok=True)
     summary = InterchangeSummary(store)
     entries = []
-    for number, path in enumerate(found):
-        place = f"{path.relative_to(root) if path != root else path.name}.zarr"
+    try:
+        for number, path in enumerate(found):
+            place = f"{path.relative_to(root) if path != root else path.name}.zarr"
 
-        def advance(share: float, done: int = number) -> None:
-            if on_progress is not None:
-                on_progress((done + share) / len(found))
+            def advance(share: float, done: int = number) -> None:
+                if on_progress is not None:
+                    on_progress((done + share) / len(found))
 
-        try:
-            attributes = _import_if_needed(path, representation, store / place, summary, advance)
-        except (InputError, OptionError) as error:
-            if len(found) == 1:
-                raise
-            reason = str(error).removeprefix(str(path)).lstrip("/: ")
-            summary.failed.append(ConvertFailure(path, reason))
-            entries.append(failed_entry(place, reason))
-        else:
-            entries.append(complete_entry(place, attributes))
-        advance(1.0)
-    store.mkdir(parents=True, exist_ok=True)
-    update_manifest(store, entries)
+            try:
+                attributes = _import_if_needed(path, representation, store / place, summary, advance)
+            except (InputError, OptionError) as error:
+                if len(found) == 1:
+                    raise
+                reason = str(error).removeprefix(str(path)).lstrip("/: ")
+                summary.failed.append(ConvertFailure(path, reason))
+                entries.append(failed_entry(place, reason))
+            else:
+                entries.append(complete_entry(place, attributes))
+            advance(1.0)
+    finally:
+        update_manifest(store, entries)
     return summary
 
 

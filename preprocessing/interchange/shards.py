@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from eventdet.errors import InputError, OptionError
 from eventdet.preprocessing.conversion import ConvertFailure
+from eventdet.preprocessing.locations import as_location
 from eventdet.preprocessing.store import find_stored_recordings, open_stored_recording
 
 from ._notes import digest, read_note, write_note
-from ._published import owned_folder, published_file
+from ._published import output_folder, owned_folder, published_file
 from ._shard_writers import SHARD_WRITERS, Sample
 from .samples import RecordingSamples, ShardOptions, plan_samples
 from .summary import InterchangeSummary
@@ -42,7 +43,7 @@ def export_shards(
     Parameters
     ----------
     store : str or Path
-        One stored recording, or a folder of them; the folders in it get shards of their own.
+        One stored recording, or a folder or URL of them; the folders in it get shards of their own.
     output : str or Path
         Folder to write, made when missing: empty, or with a part of this very export.
     options : ShardOptions, optional
@@ -65,7 +66,7 @@ def export_shards(
     OutputError
         When the disk refuses, or another process exports to `output`.
     """
-    store, output, options = Path(store), Path(output), options or ShardOptions()
+    store, output, options = as_location(store), output_folder(output), options or ShardOptions()
     parts = _plan(store, options)
     about = {"layout": options.layout, "options": options.to_dict(), "eventdet_version": version("eventdet")}
     recordings = [(part.place, dict(part.recording.attributes)) for part in parts]

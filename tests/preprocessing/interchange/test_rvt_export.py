@@ -219,6 +219,21 @@ def test_downsampled_tensors_are_those_of_torchs_nearest_exact(tmp_path: Path) -
     np.testing.assert_array_equal(half.labels, full.labels)
 
 
+def test_a_store_at_a_url_is_exported_to_a_folder_alone(tmp_path: Path) -> None:
+    url = f"memory://{tmp_path.name}/store.zarr"
+    make_recording(tmp_path / "raw" / "train", "drive0")
+    options = ConvertOptions(representation=HISTOGRAM, window_us=50_000)
+    for store, output in ((url, "from_url"), (tmp_path / "store.zarr", "from_folder")):
+        convert(tmp_path / "raw", store, options)
+        export_rvt(store, tmp_path / output, OPTIONS)
+    got, expected = (
+        RvtSequence(tmp_path / name / "train" / "drive0", FOLDER).tensors(0, 99) for name in ("from_url", "from_folder")
+    )
+    np.testing.assert_array_equal(got, expected)
+    with pytest.raises(OptionError, match="must be a folder of this machine"):
+        export_rvt(tmp_path / "store.zarr", url, OPTIONS)
+
+
 def test_a_second_run_writes_what_has_changed_alone(tmp_path: Path) -> None:
     store = make_store(tmp_path, splits=("train", "val"))
     first = export_rvt(store, tmp_path / "rvt", OPTIONS)
