@@ -30,7 +30,7 @@ def store_table(info: "StoreInfo") -> str:
         ("left out", _counts(info.counts("labels_dropped")) or "no label"),
         ("repaired", _counts(repairs) or "nothing"),
         ("size", f"{info.total('stored_bytes') / 1e6:,.1f} MB from {_source_bytes(info) / 1e6:,.1f} MB"),
-        ("converted by", ", ".join(sorted({f"eventdet {one.eventdet_version}" for one in info.recordings}))),
+        ("converted by", "; ".join(sorted({_versions(one) for one in info.recordings}))),
         ("options", _options(first) if len({str(one.params) for one in info.recordings}) == 1 else "not all the same"),
     ]
     if len(info.recordings) > 1:
@@ -84,6 +84,10 @@ def _options(recording: "StoredRecordingInfo") -> str:
     shown = {name: value for name, value in recording.params.items() if name in ("align", "filters", "labels")}
     shown |= {name: value for name in ("start_us", "end_us", "classes") if (value := recording.params.get(name))}
     return ", ".join(f"{name} {value}" for name, value in shown.items() if value) or "unknown"
+
+
+def _versions(recording: "StoredRecordingInfo") -> str:
+    return ", ".join(f"{name} {version}" for name, version in recording.versions.items())
 
 
 def _line(one: "StoredRecordingInfo") -> str:

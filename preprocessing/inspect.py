@@ -92,8 +92,8 @@ class StoredRecordingInfo:
     params: dict[str, Any]
     """Options of the conversion."""
 
-    eventdet_version: str | None
-    """What converted it."""
+    versions: dict[str, str]
+    """Versions of eventdet and of the libraries that made it, by name."""
 
     @property
     def event_ratio(self) -> float | None:
@@ -174,7 +174,7 @@ def _inspect(recording: StoredRecording) -> StoredRecordingInfo:
         event_bytes=_bytes_below("events/", sizes),
         stored_bytes=_bytes_below("", sizes),
         params=dict(attributes.get("params", {})),
-        eventdet_version=attributes.get("eventdet_version"),
+        versions={"eventdet": str(attributes.get("eventdet_version", "unknown")), **attributes.get("libraries", {})},
     )
 
 

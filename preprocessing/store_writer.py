@@ -9,6 +9,7 @@ cut too a recording is there whole or not at all.
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from ._layout import ZarrArray
 
 __all__ = ["EventColumns", "RecordingWriter", "ShardBuffer", "recording_writer", "remove_leftovers", "remove_recording"]
+
+_LIBRARIES = ("numcodecs", "numpy", "zarr")
+"""Whose versions decide which bytes a recording is stored as."""
 
 _STORED_SPAN_US = 1 << 32
 """Stamps are stored as 32-bit offsets: 71 min 34.97 s."""
@@ -343,6 +347,7 @@ class RecordingWriter:
                 "t_base_us": base_us,
                 "num_frames": max((frames.num_rows for frames in self._frames), default=0),
                 **self._counts,
+                "libraries": {name: version(name) for name in _LIBRARIES},
                 **attributes,
                 "complete": True,
             }
