@@ -109,6 +109,26 @@ def test_interrupted_conversion_ends_tidily_and_resumes(tmp_path: Path, jobs: st
     assert summary.num_converted + summary.num_up_to_date == 4
 
 
+def test_parts_converted_at_the_same_time_make_one_store(tmp_path: Path) -> None:
+    source, output = _drives(tmp_path / "gen1"), tmp_path / "out.zarr"
+    command = [
+        sys.executable,
+        "-m",
+        "eventdet.cli",
+        "convert",
+        str(source),
+        "-o",
+        str(output),
+        "--window",
+        "20ms",
+        "-q",
+    ]
+    parts = [subprocess.Popen([*command, "--shard", f"{number}/2"]) for number in (1, 2)]
+    assert [part.wait() for part in parts] == [0, 0]
+    convert(source, tmp_path / "whole.zarr", KILLABLE)
+    assert content_of(output) == content_of(tmp_path / "whole.zarr")
+
+
 def test_recording_that_another_process_writes_is_skipped_and_told(tmp_path: Path) -> None:
     source = gen1_folder(tmp_path / "gen1")
     (tmp_path / "out.zarr/val").mkdir(parents=True)
