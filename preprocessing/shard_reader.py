@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,29 +131,30 @@ class ShardReader:
             raise OptionError(f"rows must lie in 0..{self.shape[0]}, got {start} to {stop}")
         per_chunk = self._layout.chunk_rows
         chunks = range(start // per_chunk, -(-stop // per_chunk)) if start < stop else range(0)
-        # Before memory is taken for them: that many rows are there.
-        spans = [self._span(chunk) for chunk in chunks]
+        if chunks:
+            # Before memory is taken for them: that many rows are there.
+            self._span(chunks[-1])
         rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
-        for chunk, span in zip(chunks, spans, strict=True):
+        for chunk in chunks:
             low, high = max(start, chunk * per_chunk), min(stop, (chunk + 1) * per_chunk)
             target = rows[low - start : high - start]
             if high - low == per_chunk:
-                self._decode(chunk, span, target)
+                self._decode(chunk, target)
             else:
-                target[:] = self._whole(chunk, span)[low - chunk * per_chunk : high - chunk * per_chunk]
+                target[:] = self._whole(chunk)[low - chunk * per_chunk : high - chunk * per_chunk]
         return rows
 
-    def _whole(self, chunk: int, span: "_Span") -> NDArray[Any]:
+    def _whole(self, chunk: int) -> NDArray[Any]:
         """Return a chunk of which a part is wanted; it is kept, since the next read often goes on in it."""
         kept, rows = self._kept
         if kept != chunk:
             # Never the same memory: another thread may still read the one that was kept.
             rows = np.empty((self._layout.chunk_rows, *self.shape[1:]), self.dtype)
-            self._decode(chunk, span, rows)
+            self._decode(chunk, rows)
             self._kept = chunk, rows
         return rows
 
-    def _span(self, chunk: int) -> "_Span":
+    def _span(self, chunk: int) -> tuple["_Shard", int, int]:
         """Return the file of a chunk, where it begins in it, and its length."""
         number, entry = divmod(chunk, self._layout.chunks_per_shard)
         shard = _open_shard(self, number)
@@ -162,13 +163,13 @@ class ShardReader:
             raise self._damage(chunk, "missing")
         if offset + length > shard.size:
             raise self._damage(chunk, f"bytes {offset} to {offset + length} of a file of {shard.size}")
-        return _Span(shard, offset, length)
+        return shard, offset, length
 
-    def _packed(self, chunk: int, span: "_Span") -> bytes:
+    def _packed(self, chunk: int) -> bytes:
         """Return the packed bytes of a chunk, their checksum verified and taken off."""
         from google_crc32c import value as crc32c
 
-        shard, offset, length = span
+        shard, offset, length = self._span(chunk)
         data = _read_at(shard.descriptor, offset, length)
         if len(data) != length:
             raise self._damage(chunk, f"{len(data)} of {length} bytes at offset {offset}")
@@ -179,8 +180,8 @@ class ShardReader:
             raise self._damage(chunk, f"wrong checksum at offset {offset}")
         return payload
 
-    def _decode(self, chunk: int, span: "_Span", out: NDArray[Any]) -> None:
-        data = self._packed(chunk, span)
+    def _decode(self, chunk: int, out: NDArray[Any]) -> None:
+        data = self._packed(chunk)
         try:
             self._layout.unpack(data, out.reshape(-1).view(np.uint8))
         except (ValueError, RuntimeError) as error:
@@ -225,14 +226,6 @@ class _Shard:
     def __del__(self) -> None:
         if self.descriptor >= 0:
             os.close(self.descriptor)
-
-
-class _Span(NamedTuple):
-    """Where the bytes of a chunk lie."""
-
-    shard: _Shard
-    offset: int
-    length: int
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)

@@ -4,6 +4,7 @@ import gc
 import json
 import multiprocessing
 import pickle
+import resource
 import shutil
 import struct
 import tempfile
@@ -293,9 +294,17 @@ def test_array_that_is_written_again_is_read_from_its_new_files(tmp_path: Path) 
 
 
 def test_number_of_open_files_is_bounded(tmp_path: Path) -> None:
-    _store(tmp_path / "a", _random((400,)), "zstd", chunk=2, shard=4)
+    values = _random((600,))
+    _store(tmp_path / "a", values, "zstd", chunk=2, shard=4)
     reader = open_rows(tmp_path / "a")
-    reader.read(0, 400)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    num_open = len([*Path("/proc/self/fd").iterdir()])
+    # 150 shards in one read.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (num_open + 80, hard))
+    try:
+        np.testing.assert_array_equal(reader.read(0, 600), values)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     gc.collect()
     opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     assert 0 < sum(tmp_path in path.parents for path in opened) <= 64
