@@ -40,10 +40,15 @@ def _drives(root: Path) -> Path:
     return root
 
 
+def _command(source: Path, output: Path, *options: str) -> list[str]:
+    """Return what converts in a process of its own, as `KILLABLE` says."""
+    place = [str(source), "-o", str(output)]
+    return [sys.executable, "-m", "eventdet.cli", "convert", *place, "--window", "20ms", "-q", *options]
+
+
 def _kill_after(seconds: float, source: Path, output: Path, *options: str) -> bool:
     """Convert in a process of its own, and kill it; return whether it was still at work."""
-    command = [sys.executable, "-m", "eventdet.cli", "convert", str(source), "-o", str(output), "--window", "20ms"]
-    process = subprocess.Popen([*command, "-q", *options], start_new_session=True)
+    process = subprocess.Popen(_command(source, output, *options), start_new_session=True)
     # Imports take their time: what counts is when writing has begun.
     while process.poll() is None and not output.exists():
         time.sleep(0.01)
@@ -95,8 +100,8 @@ def test_conversion_killed_at_twenty_moments_resumes_to_the_same_bytes(
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupted_conversion_ends_tidily_and_resumes(tmp_path: Path, jobs: str) -> None:
     source, output = _drives(tmp_path / "gen1"), tmp_path / "out.zarr"
-    command = [sys.executable, "-m", "eventdet.cli", "convert", str(source), "-o", str(output), "--window", "20ms"]
-    process = subprocess.Popen([*command, "-q", "--jobs", jobs], stderr=subprocess.PIPE, start_new_session=True)
+    command = _command(source, output, "--jobs", jobs)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     while not list(output.rglob(".tmp-*")):
         time.sleep(0.01)
     # As a terminal does: to every process of the group.
@@ -111,19 +116,7 @@ def test_interrupted_conversion_ends_tidily_and_resumes(tmp_path: Path, jobs: st
 
 def test_parts_converted_at_the_same_time_make_one_store(tmp_path: Path) -> None:
     source, output = _drives(tmp_path / "gen1"), tmp_path / "out.zarr"
-    command = [
-        sys.executable,
-        "-m",
-        "eventdet.cli",
-        "convert",
-        str(source),
-        "-o",
-        str(output),
-        "--window",
-        "20ms",
-        "-q",
-    ]
-    parts = [subprocess.Popen([*command, "--shard", f"{number}/2"]) for number in (1, 2)]
+    parts = [subprocess.Popen(_command(source, output, "--shard", f"{number}/2")) for number in (1, 2)]
     assert [part.wait() for part in parts] == [0, 0]
     convert(source, tmp_path / "whole.zarr", KILLABLE)
     assert content_of(output) == content_of(tmp_path / "whole.zarr")
