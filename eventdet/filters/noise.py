@@ -13,7 +13,7 @@ from .base import EventFilter, Run, check_positive
 __all__ = ["Background", "HotPixels", "RateLimit", "Refractory"]
 
 _HIGHEST = 1e12
-"""Events, or events per second, that the integers of the kernels hold with room to spare."""
+"""Events, events per second or microseconds that the integers of the kernels hold with room to spare."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Background(EventFilter):
 
     def __post_init__(self) -> None:
         """Check the time."""
-        check_positive("time_us", self.time_us)
+        _check_number("time_us", self.time_us)
 
     def start(self, size: SensorSize) -> Run:
         """Return a run with its own map of stamps."""
@@ -57,7 +57,7 @@ class Refractory(EventFilter):
 
     def __post_init__(self) -> None:
         """Check the time."""
-        check_positive("time_us", self.time_us)
+        _check_number("time_us", self.time_us)
 
     def start(self, size: SensorSize) -> Run:
         """Return a run with its own map of stamps."""
@@ -93,8 +93,7 @@ class HotPixels(EventFilter):
     def __post_init__(self) -> None:
         """Check the parameters."""
         for name in ("rate", "ratio", "period_us"):
-            check_positive(name, getattr(self, name))
-        _check_limit("rate", self.rate)
+            _check_number(name, getattr(self, name))
 
     def start(self, size: SensorSize) -> Run:
         """Return a run with its own counts."""
@@ -127,7 +126,7 @@ class RateLimit(EventFilter):
     def __post_init__(self) -> None:
         """Check the parameters."""
         for name in ("rate", "burst"):
-            _check_limit(name, getattr(self, name))
+            _check_number(name, getattr(self, name))
             check_positive(name, int(getattr(self, name)))
 
     def start(self, size: SensorSize) -> Run:
@@ -145,6 +144,7 @@ class RateLimit(EventFilter):
         return run
 
 
-def _check_limit(name: str, value: float) -> None:
-    if not value <= _HIGHEST:
-        raise OptionError(f"{name} must be at most {_HIGHEST:g}, got {value:g}")
+def _check_number(name: str, value: float) -> None:
+    check_positive(name, value)
+    if value > _HIGHEST:
+        raise OptionError(f"{name} must be at most {_HIGHEST:g}, got {value}")
