@@ -129,7 +129,10 @@ def _files_of(source: str, output: Path) -> tuple[Path, list[Path]]:
         found = [child for child in path.rglob("*") if _is_event_file(child) and child.is_file()]
         visible = [child for child in found if not _is_hidden(child.relative_to(path)) and output not in child.parents]
         if not visible:
-            raise InputError(f"{source}: no recordings ({_ENDINGS}) in this folder")
+            hint = (
+                "cut other windows from a store by eventdet.preprocessing.dataset" if any(path.rglob("*.zarr")) else ""
+            )
+            raise InputError(f"{source}: no recordings ({_ENDINGS}) in this folder", hint=hint)
         return path, visible
     if path.exists():
         return path.parent, [path]

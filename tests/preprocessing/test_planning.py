@@ -71,6 +71,13 @@ def test_source_that_is_not_there_raises(source: str, message: str) -> None:
         _names(source)
 
 
+def test_folder_of_a_store_raises_with_what_to_do_instead(tmp_path: Path) -> None:
+    (tmp_path / "out.zarr/train/a_td.zarr").mkdir(parents=True)
+    with pytest.raises(InputError, match="no recordings") as caught:
+        _names(tmp_path / "out.zarr")
+    assert caught.value.hint.startswith("cut other windows from a store")
+
+
 def test_list_without_a_line_raises(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("# nothing\n")
     with pytest.raises(InputError, match="no source to convert"):
