@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+_SPREAD = 0.03
+"""Of the thresholds of `ATIS`, in ln(light)."""
+
+
 def _check_lowest(model: object, lowest: Mapping[str, float]) -> None:
     """Refuse numbers below their limit, which is 0 where none is named; NaN is below every limit."""
     for item in fields(model):  # type: ignore[arg-type]  # a dataclass of this module
@@ -75,7 +79,7 @@ class SensorModel:
     threshold_off: float = 0.245
     """Fall of ln(light) that fires an OFF event."""
 
-    threshold_spread: float = 0.03
+    threshold_spread: float = _SPREAD
     """Standard deviation of both thresholds from pixel to pixel; none falls below a quarter of its mean."""
 
     start_spread: float = 1.0
@@ -132,7 +136,7 @@ class SensorModel:
             self,
             threshold_on=self.threshold_on * draw.octaves(0.8, 0.75),
             threshold_off=self.threshold_off * draw.octaves(0.8, 0.75),
-            threshold_spread=draw.uniform(0.02, 0.05),
+            threshold_spread=self.threshold_spread / _SPREAD * draw.uniform(0.02, 0.05),
             cutoff_hz=self.cutoff_hz * draw.octaves(0.5, 2.5),
             leak_hz=self.leak_hz * draw.uniform(0.0, 2.5),
             shot_noise_hz=self.shot_noise_hz * draw.octaves(0.2, 3.3),
@@ -152,25 +156,25 @@ class VoltmeterModel:
     light is scarce. Leaving the noise out gives straight lines, as in the other model without its filter.
     """
 
-    gain: float = 4.2
+    gain: float = 5.0
     """Thresholds crossed when ln(light) changes by 1, in light far above `dark_light`."""
 
     dark_light: float = 0.02
     """Light, as a share of white, below which a pixel answers less than in proportion."""
 
-    threshold_spread: float = 0.13
+    threshold_spread: float = 0.4
     """Standard deviation of both thresholds from pixel to pixel, as a share of them; none falls below a quarter."""
 
-    noise_hz: float = 1.0
+    noise_hz: float = 1.2
     """Variance that every pixel's voltage gains per second."""
 
-    photon_noise_hz: float = 0.5
+    photon_noise_hz: float = 0.3
     """What half of full light adds to that variance; it grows with the root of the light over the light, as photons."""
 
-    leak_hz: float = 0.1
+    leak_hz: float = 0.05
     """Drift towards ON per second."""
 
-    photo_leak_hz: float = 0.2
+    photo_leak_hz: float = 0.1
     """What full light adds to that drift."""
 
     refractory_us: int = 300
@@ -209,12 +213,21 @@ CameraModel: TypeAlias = SensorModel | VoltmeterModel
 ATIS = SensorModel()
 """Near the Gen1 camera: between two settings whose event rates were compared with a few real ATIS patches."""
 
-ATIS_NOISY = replace(
-    ATIS,
-    receptor_noise=0.1,
+ATIS_NOISY = SensorModel(
+    threshold_on=0.2,
+    threshold_off=0.204,
+    threshold_spread=0.065,
+    cutoff_hz=120.0,
+    receptor_noise=0.02,
+    receptor_noise_hz=60.0,
+    shot_noise_hz=0.3,
     readout=ReadoutModel(jitter_us=20.0, capacity_hz=10e6),
 )
-"""As `ATIS`, with a noisy photoreceptor and a readout of limited speed."""
+"""Nearer real ATIS patches in intervals, polarities and noise; chosen by ``eventdet simulate --report``.
+
+Its noise is that of photoreceptors, mostly seen by pixels of low threshold: it comes in pairs of ON and OFF and from
+the same places, as real noise does, where that of `ATIS` is spread evenly.
+"""
 
 NOISE_FREE = SensorModel(
     threshold_spread=0.0,
@@ -228,7 +241,7 @@ NOISE_FREE = SensorModel(
 """The bare equation: equal thresholds, no filter, no noise."""
 
 VOLTMETER = VoltmeterModel(readout=ATIS_NOISY.readout)
-"""The second model, with event rates like those of `ATIS`."""
+"""The second model, with event rates like those of `ATIS_NOISY`."""
 
 SENSORS: Mapping[str, CameraModel] = MappingProxyType({"atis": ATIS, "atis-noisy": ATIS_NOISY, "voltmeter": VOLTMETER})
 """Cameras by the name that the command line takes."""

@@ -13,7 +13,7 @@ from eventdet.simulation._voltmeter_kernels import exp_minus, first_passage
 
 ONE = SensorSize(1, 1)
 SILENT = VoltmeterModel(
-    noise_hz=0.0, photon_noise_hz=0.0, leak_hz=0.0, photo_leak_hz=0.0, threshold_spread=0.0, refractory_us=0
+    gain=4.2, noise_hz=0.0, photon_noise_hz=0.0, leak_hz=0.0, photo_leak_hz=0.0, threshold_spread=0.0, refractory_us=0
 )
 
 
@@ -112,7 +112,7 @@ def test_events_closer_than_the_refractory_time_are_lost() -> None:
 def test_randomised_models_repeat_and_differ(seed: int) -> None:
     model = VOLTMETER.randomised(seed)
     assert model == VOLTMETER.randomised(seed) != VOLTMETER.randomised(seed + 1)
-    assert 3.0 < model.gain < 5.5
+    assert 3.9 < model.gain < 6.4
 
 
 def test_a_model_outside_its_limits_is_refused() -> None:
