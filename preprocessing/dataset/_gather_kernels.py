@@ -11,10 +11,20 @@ __all__ = ["gather_pixels"]
 
 @njit(cache=True, nogil=True)
 def gather_pixels(planes: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64], out: NDArray[Any]) -> None:
-    """Fill `out` (n, H, W): pixel (r, c) of each plane is that at (rows[r], columns[c]), zero where one is negative."""
+    """Fill `out` (n, H, W): pixel (r, c) of each plane is that at (rows[r], columns[c]), zero where one is negative.
+
+    Columns are negative at their ends alone, so that the pixels between are moved without asking.
+    """
+    out[:] = 0
+    first, last = 0, len(columns)
+    while first < last and columns[first] < 0:
+        first += 1
+    while last > first and columns[last - 1] < 0:
+        last -= 1
+    inner = columns[first:last].astype(np.uint32)
     for plane in range(out.shape[0]):
         for r in range(out.shape[1]):
-            row = rows[r]
-            for c in range(out.shape[2]):
-                column = columns[c]
-                out[plane, r, c] = planes[plane, row, column] if row >= 0 and column >= 0 else 0
+            if rows[r] >= 0:
+                source, target = planes[plane, rows[r]], out[plane, r, first:last]
+                for c in range(len(inner)):
+                    target[c] = source[inner[c]]

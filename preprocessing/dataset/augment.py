@@ -99,6 +99,10 @@ class ClipTransform:
         from ._gather_kernels import gather_pixels
 
         (height, width), target = tensor.shape[-2:], out.shape[-2:]
+        if not self.moves_pixels:
+            out[...] = 0
+            out[..., :height, :width] = tensor
+            return
         rows, columns = np.full(target[0], -1), np.full(target[1], -1)
         rows[: self.size.height] = self._origins(self.offset_y, self.size.height, height)
         moved = self._origins(self.offset_x, self.size.width, width)
