@@ -1,5 +1,6 @@
 """What ``eventdet simulate`` makes, and how it is told."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,9 @@ def parse_split(text: str) -> tuple[float, float, float]:
     return train, val, test
 
 
-def simulate_recording(output: Path, config: "SimulationConfig", *, quiet: bool, json: bool) -> None:
+def simulate_recording(
+    output: Path, config: "SimulationConfig", *, faults: Sequence[str], quiet: bool, json: bool
+) -> None:
     """Write one recording."""
     from eventdet.simulation import write_recording
     from eventdet.units import MICROSECONDS_PER_SECOND
@@ -42,6 +45,7 @@ def simulate_recording(output: Path, config: "SimulationConfig", *, quiet: bool,
         summary = write_recording(
             output,
             config,
+            faults=faults,
             on_progress=lambda t_us: advance(t_us / MICROSECONDS_PER_SECOND),
         )
     if json:
@@ -50,7 +54,7 @@ def simulate_recording(output: Path, config: "SimulationConfig", *, quiet: bool,
         typer.echo(
             f"{summary.td_path}: synthetic, {summary.num_events:,} events, {seconds:g} s, seed {config.seed}\n"
             f"{summary.bbox_path}: {summary.num_boxes} boxes\n"
-            f"sha256 {summary.sha256}"
+            f"sha256 {summary.sha256}" + "".join(f"\nfaults: {name} {count}" for name, count in summary.faults.items())
         )
 
 

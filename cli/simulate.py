@@ -30,6 +30,14 @@ def command(
         typer.Option(help="Bring it to so many Mev/s: a load for readers.", min=1e-6, max=50.0, show_default=False),
     ] = None,
     label_rate: Annotated[float, typer.Option(help="Label times a second.", min=0.1, max=100.0)] = 4.0,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="One recording made dirty: backward, duplicate, jump, off-sensor, polarity, truncate.",
+            show_default=False,
+        ),
+    ] = None,
     recordings: Annotated[
         int | None,
         typer.Option(help="Recordings of a data set, or of --report (default 8).", min=1, show_default=False),
@@ -53,15 +61,15 @@ def command(
     duration_us = round(seconds * MICROSECONDS_PER_SECOND)
     rate_hz = None if rate is None else 1e6 * rate
     config = SimulationConfig(seed, duration_us, preset, sensor, label_rate, rate_hz)
-    if report and folder is None and output is None:
+    if report and folder is None and output is None and faults is None:
         show_realism(config, recordings or _REPORTED, quiet=quiet, json=json)
     elif not report and recordings is None and output is not None and folder is None:
-        simulate_recording(output, config, quiet=quiet, json=json)
-    elif not report and recordings is not None and folder is not None and output is None:
+        simulate_recording(output, config, faults=faults.split(",") if faults else (), quiet=quiet, json=json)
+    elif not report and recordings is not None and folder is not None and output is None and faults is None:
         options = DatasetOptions(recordings, config, parse_split(split))
         simulate_dataset(folder, options, jobs, quiet=quiet, json=json)
     else:
         raise OptionError(
-            "simulate writes either one recording or a data set, or a report on neither",
+            "simulate writes either one recording or a data set, or a report on neither; faults go into one recording",
             hint="eventdet simulate -o NAME_td.dat, or eventdet simulate FOLDER --recordings 10",
         )

@@ -1,7 +1,7 @@
 """Synthetic recordings as files of Gen1's form."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,13 +36,20 @@ class WrittenRecording:
     sha256: str
     """Digest of the event file, the same on every machine."""
 
+    faults: dict[str, int]
+    """What a reader of the event file will have to repair or count, by name."""
+
     def to_dict(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""
         return asdict(self) | {"td_path": str(self.td_path), "bbox_path": str(self.bbox_path)}
 
 
 def write_recording(
-    td_path: Path | str, config: SimulationConfig, *, on_progress: Progress | None = None
+    td_path: Path | str,
+    config: SimulationConfig,
+    *,
+    faults: Sequence[str] = (),
+    on_progress: Progress | None = None,
 ) -> WrittenRecording:
     """Write a synthetic recording as Gen1 comes: ``<stem>_td.dat`` and ``<stem>_bbox.npy`` beside it.
 
@@ -55,6 +62,8 @@ def write_recording(
         File for the events; it must end in ``_td.dat``. Its folder is made when missing.
     config : SimulationConfig
         What to film, and with what.
+    faults : sequence of str
+        How to make the event file dirty; see :func:`eventdet.formats.dat_faults.add_dat_faults`.
     on_progress : callable, optional
         Called with the microseconds recorded so far.
 
@@ -66,11 +75,13 @@ def write_recording(
     Raises
     ------
     OptionError
-        When the name does not end in ``_td.dat`` or the duration is outside its rule.
+        When the name does not end in ``_td.dat``, the duration is outside its rule, or a fault is unknown or has no
+        place in so few events.
     OutputError
         When the files cannot be written.
     """
     from eventdet.formats import write_boxes, write_dat
+    from eventdet.formats.dat_faults import add_dat_faults
 
     path = Path(td_path)
     if not path.name.endswith("_td.dat"):
@@ -89,11 +100,12 @@ def write_recording(
                 on_progress(min(config.duration_us, number * CHUNK_US))
 
     write_dat(path, film(), config.size, synthetic=True)
+    repairs = add_dat_faults(path, faults) if faults else {}
     bbox_path = path.with_name(path.name.removesuffix("_td.dat") + "_bbox.npy")
     write_boxes(bbox_path, Boxes.concatenate(boxes))
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), digest)
+    return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), digest, repairs)
 
 
 def _make_folder(path: Path) -> None:
