@@ -165,8 +165,8 @@ class _Source:
 
     @property
     def num_events(self) -> int:
-        """Events that every column holds."""
-        return min(len(array) for array in self.arrays.values())
+        """Length of every column."""
+        return len(self.arrays["t"])
 
     def read(self, start: int) -> Columns:
         """Return a block of events."""
@@ -205,6 +205,9 @@ def _find(path: Path, file: "h5py.File") -> _Source:
         arrays = {key: node[name] if is_group else node for key, name in found.items()}
         for key, array in arrays.items():
             _check_array(path, array, "" if is_group else found[key])
+        lengths = [len(arrays[key]) for key in _ORDER]
+        if len(set(lengths)) > 1:
+            raise FormatError(f"{path}: t, x, y, p must be of one length, got {lengths}", hint="copy it again")
         return _Source(arrays, {} if is_group else found, _size(path, file), _offset(file))
     raise FormatError(
         f"{path}: no events, they need t, x, y, p in {', '.join(place for place in _PLACES if place)} or at the top, "

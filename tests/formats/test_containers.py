@@ -284,6 +284,14 @@ def test_hdf5_without_events_raises_one_line(tmp_path: Path) -> None:
         open_recording(tmp_path / "a.h5", sensor_size=GEN1)
 
 
+def test_hdf5_with_columns_of_two_lengths_raises_instead_of_losing_events(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, length in zip("txyp", (5, 5, 5, 3), strict=True):
+            file[f"events/{name}"] = np.zeros(length, np.int64)
+    with pytest.raises(FormatError, match=r"must be of one length, got \[5, 5, 5, 3\]"):
+        open_recording(tmp_path / "a.h5", sensor_size=GEN1)
+
+
 numbers = st.one_of(st.integers(-3, 45), st.integers(-(2**62), 2**62))
 
 
