@@ -34,7 +34,7 @@ def parse_split(text: str) -> tuple[float, float, float]:
 
 
 def simulate_recording(
-    output: Path, config: "SimulationConfig", *, faults: Sequence[str], quiet: bool, json: bool
+    output: Path, config: "SimulationConfig", *, faults: Sequence[str], truth: bool, quiet: bool, json: bool
 ) -> None:
     """Write one recording."""
     from eventdet.simulation import write_recording
@@ -46,6 +46,7 @@ def simulate_recording(
             output,
             config,
             faults=faults,
+            truth=truth,
             on_progress=lambda t_us: advance(t_us / MICROSECONDS_PER_SECOND),
         )
     if json:

@@ -30,6 +30,12 @@ def command(
         typer.Option(help="Bring it to so many Mev/s: a load for readers.", min=1e-6, max=50.0, show_default=False),
     ] = None,
     label_rate: Annotated[float, typer.Option(help="Label times a second.", min=0.1, max=100.0)] = 4.0,
+    label_noise: Annotated[
+        bool, typer.Option("--label-noise", help="Labels as of people: late, a little off, some missing.")
+    ] = False,
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Also NAME_truth.npz: amodal boxes, visible shares, hidden objects.")
+    ] = False,
     faults: Annotated[
         str | None,
         typer.Option(
@@ -60,11 +66,12 @@ def command(
 
     duration_us = round(seconds * MICROSECONDS_PER_SECOND)
     rate_hz = None if rate is None else 1e6 * rate
-    config = SimulationConfig(seed, duration_us, preset, sensor, label_rate, rate_hz)
+    config = SimulationConfig(seed, duration_us, preset, sensor, label_rate, label_noise, rate_hz)
     if report and folder is None and output is None and faults is None:
         show_realism(config, recordings or _REPORTED, quiet=quiet, json=json)
     elif not report and recordings is None and output is not None and folder is None:
-        simulate_recording(output, config, faults=faults.split(",") if faults else (), quiet=quiet, json=json)
+        chosen = faults.split(",") if faults else ()
+        simulate_recording(output, config, faults=chosen, truth=truth, quiet=quiet, json=json)
     elif not report and recordings is not None and folder is not None and output is None and faults is None:
         options = DatasetOptions(recordings, config, parse_split(split))
         simulate_dataset(folder, options, jobs, quiet=quiet, json=json)

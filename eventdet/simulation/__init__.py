@@ -1,6 +1,7 @@
 """Synthetic streets filmed by a synthetic event camera: recordings of Gen1's form with exact boxes."""
 
 from .config import SimulationConfig
+from .labels import ground_truth
 from .presets import PRESETS, ScenePreset
 from .recorder import SimulatedRecording, iter_simulate, simulate
 from .recording_files import WrittenRecording, write_recording
@@ -18,6 +19,7 @@ from .sensor_models import (
     SensorModel,
     VoltmeterModel,
 )
+from .truth import GroundTruth
 from .voltmeter import VoltmeterSensor
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "VOLTMETER",
     "CameraModel",
     "EventSensor",
+    "GroundTruth",
     "ReadoutModel",
     "Renderer",
     "Scene",
@@ -40,6 +43,7 @@ __all__ = [
     "VoltmeterModel",
     "VoltmeterSensor",
     "WrittenRecording",
+    "ground_truth",
     "iter_simulate",
     "make_scene",
     "make_sensor",

@@ -39,6 +39,9 @@ class SimulationConfig:
     label_rate_hz: float = 4.0
     """Labels per second, the first at 0.5 s; the events do not depend on it."""
 
+    label_noise: bool = False
+    """Whether labels have the faults of people: late, a little off, sometimes missing."""
+
     rate_hz: float | None = None
     """Events per second that every part of the recording is brought to; None leaves what the camera sees."""
 

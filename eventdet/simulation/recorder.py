@@ -7,18 +7,15 @@ from typing import NamedTuple
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.units import MICROSECONDS_PER_SECOND
 
 from .config import SimulationConfig
+from .labels import label_at, label_times
 from .load import EventLoad
 from .renderer import Renderer
 from .scene import Scene, make_scene
 from .sensor import Sensor, make_sensor
 
-__all__ = ["CHUNK_US", "FIRST_LABEL_US", "SimulatedRecording", "iter_simulate", "simulate"]
-
-FIRST_LABEL_US = 500_000
-"""Gen1's evaluation skips the first half second, so no label is earlier."""
+__all__ = ["CHUNK_US", "SimulatedRecording", "iter_simulate", "simulate"]
 
 CHUNK_US = 1_000_000
 """Time that one piece covers when nothing else is said."""
@@ -116,7 +113,8 @@ def _chunks(scene: Scene, sensor: Sensor, config: SimulationConfig, chunk_us: in
     if config.rate_hz is not None:
         steps = _loaded(steps, EventLoad(config.rate_hz, size=config.size, seed=config.seed))
     pending = Events.empty()
-    label = 0
+    times = label_times(config)
+    label_us = next(times)
     for start_us in range(0, scene.duration_us, chunk_us):
         stop_us = min(start_us + chunk_us, scene.duration_us)
         ready = [pending]
@@ -130,9 +128,9 @@ def _chunks(scene: Scene, sensor: Sensor, config: SimulationConfig, chunk_us: in
         cut = int(joined.t.searchsorted(stop_us))
         pending = joined[cut:]
         boxes = []
-        while (t_us := FIRST_LABEL_US + int(label * MICROSECONDS_PER_SECOND / config.label_rate_hz)) < stop_us:
-            boxes.append(renderer.boxes(t_us))
-            label += 1
+        while label_us < stop_us:
+            boxes.append(label_at(renderer, label_us, config))
+            label_us = next(times)
         yield joined[:cut], Boxes.concatenate(boxes)
 
 

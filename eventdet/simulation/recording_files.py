@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError, OutputError
 from eventdet.events import Events
 
 from .config import SimulationConfig
+from .labels import ground_truth
 from .recorder import CHUNK_US, iter_simulate
 
 __all__ = ["WrittenRecording", "write_recording"]
@@ -49,6 +52,7 @@ def write_recording(
     config: SimulationConfig,
     *,
     faults: Sequence[str] = (),
+    truth: bool = False,
     on_progress: Progress | None = None,
 ) -> WrittenRecording:
     """Write a synthetic recording as Gen1 comes: ``<stem>_td.dat`` and ``<stem>_bbox.npy`` beside it.
@@ -64,6 +68,8 @@ def write_recording(
         What to film, and with what.
     faults : sequence of str
         How to make the event file dirty; see :func:`eventdet.formats.dat_faults.add_dat_faults`.
+    truth : bool
+        Whether to write ``<stem>_truth.npz`` as well: the columns of :class:`eventdet.simulation.truth.GroundTruth`.
     on_progress : callable, optional
         Called with the microseconds recorded so far.
 
@@ -103,9 +109,22 @@ def write_recording(
     repairs = add_dat_faults(path, faults) if faults else {}
     bbox_path = path.with_name(path.name.removesuffix("_td.dat") + "_bbox.npy")
     write_boxes(bbox_path, Boxes.concatenate(boxes))
+    if truth:
+        _write_truth(path.with_name(path.name.removesuffix("_td.dat") + "_truth.npz"), config)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), digest, repairs)
+
+
+def _write_truth(path: Path, config: SimulationConfig) -> None:
+    temporary = path.with_name(f".{path.name}")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **ground_truth(config).to_dict())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _make_folder(path: Path) -> None:
