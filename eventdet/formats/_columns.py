@@ -48,6 +48,9 @@ _NAMES = {
 
 _LARGEST = float(1 << 62)
 
+_DAMAGED = 0.01
+"""Share of stamps with a fraction up to which they are damage and not seconds, of which nearly all have one."""
+
 
 def _load_kernel() -> Kernel:
     from ._column_kernels import decode_columns
@@ -91,11 +94,11 @@ def find_fields(dtype: np.dtype[Any]) -> dict[str, str] | None:
 
 
 def is_in_seconds(t: NDArray[Any]) -> bool:
-    """Return whether stamps are seconds: some of them have a fraction, which microseconds have not."""
+    """Return whether stamps are seconds: they have fractions, which microseconds have not, save for a damaged one."""
     if t.dtype.kind != "f":
         return False
     finite = t[np.isfinite(t)]
-    return bool(np.any(finite != np.rint(finite)))
+    return bool(np.count_nonzero(finite != np.rint(finite)) > _DAMAGED * len(finite))
 
 
 def pack_columns(columns: Columns, *, in_seconds: bool, offset_us: int = 0) -> NDArray[np.int64]:

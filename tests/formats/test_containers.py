@@ -122,6 +122,13 @@ def test_npy_rows_without_names_are_t_x_y_p(tmp_path: Path, dtype: str) -> None:
     assert read(tmp_path / "a.npy") == ROWS
 
 
+def test_one_damaged_time_does_not_turn_microseconds_into_seconds(tmp_path: Path) -> None:
+    lines = [f"{100 * k},1,2,1" for k in range(200)]
+    lines[7] = "700.5,1,2,1"
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    assert [t for t, *_ in read(tmp_path / "a.csv")] == [100 * k for k in range(200)]
+
+
 def test_times_with_a_fraction_are_seconds(tmp_path: Path) -> None:
     columns = columns_of(ROWS)
     np.savez(tmp_path / "a.npz", **(columns | {"t": columns["t"] / 1e6}))
