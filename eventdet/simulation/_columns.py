@@ -1,7 +1,7 @@
 """Meaning of the numbers that scene and kernels share: columns of a surface, entries of the camera, materials."""
 
 (
-    LATERAL,  # 0: plane of constant depth, 1: plane of constant sideways distance
+    LATERAL,  # 0: plane of constant depth, 1: of constant sideways distance, 2: upright, at any angle, 3: vehicle
     PLANE,  # metres: depth ahead of the camera, or distance to its right
     START,  # metres: first sideways (depth) coordinate that is drawn
     STOP,  # metres: last one
@@ -16,8 +16,13 @@
     SWING,  # gait of a walker in [-1, 1], or where reflections lie on a car
     FLIP,  # 1: drawn mirrored; for a car's end: its front
     GLOW,  # light that lamps and windows give off themselves
+    BASE_X,  # metres: where u is 0 on a plane at an angle; middle of a vehicle's tail
+    BASE_Z,
+    TURN_X,  # direction of u, of length 1
+    TURN_Z,
+    FACING,  # cosine between the way to the sun and the way out of the surface, at least 0
     NUM_COLUMNS,
-) = range(16)
+) = range(21)
 
 (
     FOCAL,  # pixels
@@ -27,8 +32,14 @@
     CAMERA_HEIGHT,  # metres
     CAMERA_X,  # metres right of the lane's centre
     CAMERA_Z,  # metres travelled
+    LENS,  # radial distortion: rays spread by 1 + LENS (r / FOCAL)^2
+    HEADING,  # slope of the road where the camera is
+    CROSS_START,  # metres along the road: near edge of the next crossing road
+    CROSS_STOP,
+    BLUR,  # share of a pixel's light that goes to each neighbour along an axis
+    VIGNETTE,  # loss of light in the corners, as a share
     NUM_CAMERA,
-) = range(8)
+) = range(14)
 
 (
     ROAD_LEFT,  # metres: left kerb
@@ -49,13 +60,30 @@
     STREET_LAMPS,  # light of a street lamp at this moment on a white road below it
     LAMP_SPACING,  # metres between street lamps
     LIT_WINDOWS,  # light of a lit window
+    SUN,  # light of the sun on a white surface that faces it
+    SUN_X,  # direction to the sun, of length 1
+    SUN_UP,
+    SUN_Z,
+    WET,  # how wet the ground is: share of light that it mirrors at a grazing angle
+    RAIN,  # number of drops in the air
     NUM_LIGHT,
-) = range(6)
+) = range(12)
+
+OPAQUE = 1.0 / 256.0
+"""Share of a pixel below which nothing behind is drawn."""
+
+HAZE_M = 260.0
+"""Metres at which only haze is seen."""
 
 NEAREST = 0.6
 """Metres: surfaces closer than this are cut."""
 
-FACADE, TREE, POST, SIGN, CAR_END, CAR_SIDE, WALKER, HEDGE, CRATE, NOTHING = range(10)
+FRONTAL_PLANE, LATERAL_PLANE, ANGLED_PLANE, VEHICLE = range(4)
+
+FACADE, TREE, POST, SIGN, CAR_END, CAR_SIDE, WALKER, HEDGE, CRATE, NOTHING, WIRE, BRIDGE = range(12)
+
+BEND_LENGTH = 262
+"""How far the road's bend is tabled, a metre an entry: as far as the haze lets see."""
 
 TILE_SIDE = 64
 TILE_MASK = TILE_SIDE - 1

@@ -1,4 +1,4 @@
-"""How much light falls on a point of the street: from the sky, the own headlamps, and street lamps."""
+"""How much light falls on a point of the street: from the sky, the sun, the own headlamps, and street lamps."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._columns import HEADLAMPS, LAMP_SPACING, SKY_LIGHT, STREET_LAMPS
+from ._columns import HEADLAMPS, LAMP_SPACING, SKY_LIGHT, STREET_LAMPS, SUN
 
 _LAMP_HEIGHT_M = 6.0
 _BEAM_M = 9.0
@@ -15,9 +15,12 @@ _CUTOFF_M = 0.9
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def illumination(light: NDArray[np.float64], x: float, v: float, depth: float, camera_z: float) -> float:
-    """Return the light on a white surface `x` metres to the right, `v` above the ground and `depth` ahead."""
-    total = light[SKY_LIGHT]
+def illumination(light: NDArray[np.float64], x: float, v: float, depth: float, camera_z: float, facing: float) -> float:
+    """Return the light on a white surface `x` metres to the right, `v` above the ground and `depth` ahead.
+
+    `facing` is the cosine between its normal and the sun, 0 in the shade.
+    """
+    total = light[SKY_LIGHT] + light[SUN] * facing
     if light[HEADLAMPS] > 0.0:
         # A dipped beam: it spreads to the sides, falls off with distance and fades above its cutoff.
         aside = _BEAM_SLOPE * x / depth

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ._columns import (
     ALBEDO,
+    BRIDGE,
     CAR_END,
     CAR_SIDE,
     CRATE,
@@ -29,12 +30,16 @@ from ._columns import (
     TONE,
     TREE,
     WALKER,
+    WIRE,
 )
-from ._coverage_kernels import box, contrast, noise, ramp
+from ._coverage_kernels import box, capsule, contrast, noise, ramp
 from ._figure_kernels import car_end, car_side, walker
 
 DARK_WINDOWS = 0.55
 """Share of a house's windows that stay dark at night."""
+
+LEAFY = 0.55
+"""A tree of a higher tone has no leaves."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -90,6 +95,57 @@ def _tree(
         light = row[ALBEDO] * (0.25 + 1.2 * mass * mass + 0.3 * y)
         light = max(0.02, light)
     return max(trunk, leaves), leaves * light + (1.0 - leaves) * 0.06
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bare_tree(
+    u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Return a tree without leaves: a trunk, three pairs of boughs, and twigs where noise passes its middle value."""
+    half, height = 0.5 * row[LENGTH], row[HEIGHT]
+    x, aside = u - half, abs(u - half)
+    cover = box(0.13 - 0.012 * v - aside, 0.9 * height - v, pu, pu)
+    for k in range(3):
+        foot, lean = (0.34 + 0.16 * k) * height, (0.75 - 0.2 * k) * half
+        side = 1.0 if x > 0.0 else -1.0
+        tip = foot + (0.3 + 0.15 * tile[k, int(row[SEED] + side) & TILE_MASK]) * height
+        cover = max(cover, capsule(x, v, 0.0, foot, side * lean, tip, 0.07 - 0.014 * k, pu))
+    y = (v - 0.66 * height) / (0.36 * height)
+    rim = x * x / (half * half) + y * y
+    if rim < 1.0:
+        for scale in (1.6, 3.7):
+            twig = abs(noise(tile, u * scale + row[SEED], v * scale * 0.7) - 0.5) / scale
+            line = ramp((0.03 - twig) * pu) * min(1.0, 0.06 * pu) * min(1.0, 3.0 * (1.0 - rim))
+            cover = max(cover, line)
+    return cover, 0.03 + 0.1 * row[ALBEDO]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _wire(u: float, v: float, pv: float, row: NDArray[np.float64]) -> tuple[float, float]:
+    """Return three wires that sag between two poles."""
+    t = u / row[LENGTH]
+    sag = row[HEIGHT] - 4.0 * (0.3 + 0.7 * row[TONE]) * t * (1.0 - t)
+    cover = 0.0
+    for k in range(3):
+        cover = max(cover, ramp((0.02 - abs(v - sag + 0.15 + 0.35 * k)) * pv))
+    return cover * min(1.0, 0.04 * pv), row[ALBEDO]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bridge(
+    u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Return one face of a bridge over the road: a beam with joints, and a railing on it."""
+    height = row[HEIGHT]
+    beam = ramp(min(v - 4.8, height - 1.0 - v) * pv)
+    inside = u / 0.4 - math.floor(u / 0.4)
+    bars = ramp((0.06 - abs(inside - 0.5) * 0.4) * pu) * contrast(0.4 * pu)
+    railing = max(bars, ramp((0.05 - abs(v - height + 0.05)) * pv)) * ramp(min(v - height + 1.0, height - v) * pv)
+    joint = ramp((0.04 - abs(u / 3.0 - math.floor(u / 3.0) - 0.5) * 3.0) * pu)
+    light = (
+        row[ALBEDO] * (0.8 + 0.4 * contrast(1.5 * pu) * noise(tile, u * 1.5, v * 1.5 + row[SEED])) * (1.0 - 0.5 * joint)
+    )
+    return max(beam, railing), light if beam > railing else 0.3 * row[ALBEDO]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -177,6 +233,12 @@ def shade(
         return car_end(u, v, pu, pv, row, tile)
     if material == WALKER:
         cover, near = walker(u, v, pu, row, tile)
+    elif material == TREE and row[TONE] > LEAFY:
+        cover, near = _bare_tree(u, v, pu, row, tile)
+    elif material == WIRE:
+        cover, near = _wire(u, v, pv, row)
+    elif material == BRIDGE:
+        cover, near = _bridge(u, v, pu, pv, row, tile)
     elif material == TREE:
         cover, near = _tree(u, v, pu, pv, row, tile)
     elif material == HEDGE:

@@ -7,16 +7,18 @@ from numpy.typing import NDArray
 
 from eventdet.geometry import SensorSize
 
+from .presets import ScenePreset
 from .reproducible import Draws, sine
 
 __all__ = ["Drive", "draw_drive"]
 
 _TWO_PI = 6.283185307179586
+_BENDS_PER_M = 1.0 / 280.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wave:
-    """A sum of sines; each row is (amplitude, frequency in Hz, phase in turns)."""
+    """A sum of sines; each row is (amplitude, frequency in Hz or per metre, phase in turns)."""
 
     terms: NDArray[np.float64]
 
@@ -24,6 +26,9 @@ class _Wave:
         # Summed one by one: the order in which NumPy adds depends on the machine.
         parts: list[float] = (self.terms[:, 0] * sine(self.terms[:, 1] * t_s + self.terms[:, 2])).tolist()
         return sum(parts)
+
+    def times(self, factor: float) -> "_Wave":
+        return _Wave(self.terms * [factor, 1.0, 1.0])
 
     @classmethod
     def drawn(cls, draw: Draws, strengths: tuple[tuple[float, float], ...]) -> "_Wave":
@@ -46,6 +51,10 @@ class Drive:
     pitch: _Wave
     yaw: _Wave
     roll: _Wave
+    road: _Wave
+    lens: float
+    blur: float
+    vignette: float
 
     def place_m(self, t_s: float) -> float:
         """Return the way driven: the integral of the speed."""
@@ -54,6 +63,36 @@ class Drive:
     def speed_at(self, t_s: float) -> float:
         """Return the speed, least where ``t / period + phase`` is whole."""
         return self.speed_m_s * (1.0 - self.depth * float(sine(np.array(t_s / self.period_s + self.phase + 0.25))))
+
+    def bend_m(self, z: NDArray[np.float64], t_s: float) -> NDArray[np.float64]:
+        """Return how far right of straight ahead the road lies, seen from the place at a time.
+
+        Parameters
+        ----------
+        z : ndarray, float64
+            Metres ahead.
+        t_s : float
+            Seconds from the start.
+
+        Returns
+        -------
+        ndarray, float64
+            Metres, same shape; the camera looks along the road.
+        """
+        here = self.place_m(t_s)
+        return self._aside_m(here + z) - float(self._aside_m(np.array(here))) - self.heading_at(t_s) * z
+
+    def heading_at(self, t_s: float) -> float:
+        """Return the slope of the road where the camera is: metres to the right for each metre ahead."""
+        here = self.place_m(t_s)
+        before, after = self._aside_m(np.array([here - 0.5, here + 0.5])).tolist()
+        return float(after - before)
+
+    def _aside_m(self, place_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        aside = np.zeros_like(place_m)
+        for amplitude, frequency, phase in self.road.terms.tolist():
+            aside = aside + amplitude * sine(frequency * place_m + phase)
+        return aside
 
     def stops(self, duration_s: float) -> tuple[tuple[float, float], ...]:
         """Return (time, place) of every moment of least speed; one in the middle for a camera that stands."""
@@ -66,8 +105,12 @@ class Drive:
         return self.depth * self.period_s / _TWO_PI * float(sine(turns))
 
 
-def draw_drive(draw: Draws, size: SensorSize) -> Drive:
-    """Return a drive, and a camera behind the windscreen, for pictures of this size."""
+def draw_drive(draw: Draws, size: SensorSize, *, kind: ScenePreset, road: Draws) -> Drive:
+    """Return a drive, and a camera behind the windscreen, for pictures of this size.
+
+    `road` is drawn from for what only some kinds of street have, so that the others stay as they are.
+    """
+    shake = road.uniform(*kind.shake)
     stands = draw.chance(0.12)
     return Drive(
         speed_m_s=draw.uniform(0.02, 0.2) if stands else draw.octaves(2.5, 2.4),
@@ -78,7 +121,11 @@ def draw_drive(draw: Draws, size: SensorSize) -> Drive:
         horizon=size.height * draw.uniform(0.36, 0.5),
         height_m=draw.uniform(1.15, 1.6),
         lateral=_Wave.drawn(draw, ((0.25, 0.1), (0.02, 1.3))),
-        pitch=_Wave.drawn(draw, ((0.006, 1.4), (0.003, 2.6), (0.0012, 11.0))),
-        yaw=_Wave.drawn(draw, ((0.05, 0.12), (0.012, 0.4), (0.0008, 9.0))),
-        roll=_Wave.drawn(draw, ((0.012, 0.3), (0.006, 1.1))),
+        pitch=_Wave.drawn(draw, ((0.006, 1.4), (0.003, 2.6), (0.0012, 11.0))).times(shake),
+        yaw=_Wave.drawn(draw, ((0.05, 0.12), (0.012, 0.4), (0.0008, 9.0))).times(shake),
+        roll=_Wave.drawn(draw, ((0.012, 0.3), (0.006, 1.1))).times(shake),
+        road=_Wave.drawn(road, tuple((road.uniform(*kind.bend_m) / k, k * _BENDS_PER_M) for k in (1, 2))),
+        lens=road.uniform(*kind.lens),
+        blur=road.uniform(*kind.blur),
+        vignette=road.uniform(*kind.vignette),
     )

@@ -1,5 +1,6 @@
 """A street and the drive along it, both drawn from a seed; at any time a list of surfaces before a camera."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from ._surfaces import place_surfaces
 from .drive import Drive, draw_drive
 from .presets import ScenePreset, pick_preset
 from .reproducible import Draws, exp2, sine
+from .town import build_up, place_crossings
 from .traffic import Objects, StreetPlan, populate
 
 __all__ = ["Scene", "View", "make_scene"]
@@ -25,6 +27,7 @@ _STEP_DEPTH_M = 8.0
 _OTHERS_PIXELS_PER_S = 100.0
 _STEP_LIMITS_US = (1_000, 8_000)
 _FLICKER_HZ = 100.0
+_NO_CROSSING = (1e9, 1e9)
 _FLICKER_STEP_US = 2_000
 
 
@@ -39,6 +42,9 @@ class View(NamedTuple):
 
     light: NDArray[np.float64]
     """Shape (NUM_LIGHT,): see `_columns`."""
+
+    bend: NDArray[np.float64]
+    """Shape (BEND_LENGTH,): metres by which the road lies to the right, a metre ahead an entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,6 +77,12 @@ class Scene:
 
     objects: Objects
     """Everything that stands or moves."""
+
+    crossings: tuple[tuple[float, float], ...]
+    """Crossing roads: near and far edge, metres along the road."""
+
+    built_up: bool
+    """Whether planes may stand at any angle."""
 
     drive: Drive
     """Motion of the camera."""
@@ -107,10 +119,16 @@ class Scene:
         camera[column.ROLL] = shake * drive.roll.at(t_s)
         camera[column.CAMERA_HEIGHT] = drive.height_m
         camera[column.CAMERA_X] = shake * drive.lateral.at(t_s)
-        camera[column.CAMERA_Z] = drive.place_m(t_s)
+        camera[column.CAMERA_Z] = place_m = drive.place_m(t_s)
+        camera[column.LENS] = drive.lens
+        camera[column.BLUR], camera[column.VIGNETTE] = drive.blur, drive.vignette
+        camera[column.HEADING] = drive.heading_at(t_s)
+        ahead = ((start, stop) for start, stop in self.crossings if stop > place_m)
+        camera[column.CROSS_START : column.CROSS_STOP + 1] = next(ahead, _NO_CROSSING)
         light = self.light.copy()
         light[column.STREET_LAMPS] *= 1.0 + self.flicker * float(sine(np.array(_FLICKER_HZ * t_s)))
-        return View(camera, place_surfaces(self.objects, camera, light, t_s), light)
+        surfaces = place_surfaces(self.objects, camera, light, drive=drive, t_s=t_s, built_up=self.built_up)
+        return View(camera, surfaces, light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
 
 
 def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: SensorSize = GEN1) -> Scene:
@@ -146,7 +164,7 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
         raise OptionError(f"duration_us must be in [1, {_LONGEST_US}], got {duration_us}")
     draw = Draws(seed, "scene")
     kind = pick_preset(preset, seed)
-    drive = draw_drive(draw, size)
+    drive = draw_drive(draw, size, kind=kind, road=Draws(seed, "road"))
     ground = _draw_ground(draw)
     duration_s = duration_us / MICROSECONDS_PER_SECOND
     plan = StreetPlan(
@@ -160,7 +178,12 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
     brightness = exp2(draw.uniform(*kind.brightness_octaves))
     side = column.TILE_SIDE
     tile = np.array([draw.uniform() for _ in range(side * side)], np.float32).reshape(side, side)
-    objects = populate(plan, Draws(seed, "traffic"))
+    items = populate(plan, Draws(seed, "traffic"))
+    crossings: list[tuple[float, float]] = []
+    if kind.built_up:
+        town = Draws(seed, "town")
+        crossings = place_crossings(plan, town)
+        items = build_up(items, plan, crossings, town)
     lighting = Draws(seed, "lighting")
     return Scene(
         seed=seed,
@@ -171,7 +194,9 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
         light=_draw_light(lighting, kind),
         flicker=lighting.uniform(0.05, 0.5),
         tile=tile,
-        objects=objects,
+        objects=Objects.of(items),
+        crossings=tuple(crossings),
+        built_up=kind.built_up,
         drive=drive,
     )
 
@@ -197,4 +222,11 @@ def _draw_light(draw: Draws, kind: ScenePreset) -> NDArray[np.float64]:
     light[column.STREET_LAMPS] = draw.uniform(*kind.street_lamps)
     light[column.LAMP_SPACING] = draw.uniform(22.0, 45.0)
     light[column.LIT_WINDOWS] = draw.uniform(*kind.lit_windows)
+    light[column.WET], light[column.RAIN] = draw.uniform(*kind.wet), draw.uniform(*kind.rain)
+    light[column.SUN] = draw.uniform(*kind.sun)
+    # Neither along nor across the road: a plane that the sun only grazes throws no shadow.
+    up, aside = draw.uniform(*kind.sun_height), draw.choice((-1.0, 1.0)) * draw.uniform(0.4, 0.9)
+    ahead = draw.choice((-1.0, 1.0)) * math.sqrt(1.0 - aside * aside)
+    flat = math.sqrt(1.0 - up * up)
+    light[column.SUN_X : column.SUN_Z + 1] = flat * aside, up, flat * ahead
     return light

@@ -5,6 +5,7 @@ the middle of the own lane, z along the road. An object that *rides* keeps its d
 swing, as the car in front does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ._columns import CAR_END, CAR_SIDE, CRATE, FACADE, HEDGE, NOTHING, POST, SIGN, TREE, WALKER
 from .reproducible import Draws
 
-__all__ = ["CAR", "PEDESTRIAN", "UNLABELLED", "Objects", "StreetPlan", "populate"]
+__all__ = ["CAR", "PEDESTRIAN", "UNLABELLED", "Item", "Objects", "StreetPlan", "populate"]
 
 UNLABELLED, CAR, PEDESTRIAN = -1, 0, 1
 _BEHIND_M, _AHEAD_M = -12.0, 130.0
@@ -21,7 +22,7 @@ _LANE_M = 3.4
 
 
 @dataclass(slots=True, kw_only=True)
-class _Object:
+class Item:
     """One object as it is made; the columns of `Objects` explain the fields."""
 
     class_id: float = UNLABELLED
@@ -43,6 +44,8 @@ class _Object:
     tone: float = 0.0
     seed: float = 0.0
     flip: float = 0.0
+    shape: float = -1.0
+    turn: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +109,17 @@ class Objects:
     flip: NDArray[np.float64]
     """1: mirrored, or seen from its front."""
 
+    shape: NDArray[np.float64]
+    """Number of a vehicle's solid shape, -1 for anything made of upright planes."""
+
+    turn: NDArray[np.float64]
+    """A vehicle's way: 0 along the road, 1 to the right, -1 to the left."""
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> "Objects":
+        """Return the table of objects, one row for each item."""
+        return cls(*(np.array([float(getattr(item, field.name)) for item in items]) for field in fields(cls)))
+
     def __len__(self) -> int:
         """Return the number of objects."""
         return len(self.x)
@@ -134,8 +148,8 @@ class StreetPlan:
     """(time in s, place in m) where the camera is slowest: others cross there."""
 
 
-def populate(plan: StreetPlan, draw: Draws) -> Objects:
-    """Return the objects of a street.
+def populate(plan: StreetPlan, draw: Draws) -> list[Item]:
+    """Return what stands and moves in a street.
 
     Parameters
     ----------
@@ -146,7 +160,7 @@ def populate(plan: StreetPlan, draw: Draws) -> Objects:
 
     Returns
     -------
-    Objects
+    list of Item
         Houses, greenery, street furniture, parked and moving cars, walkers and unlabelled vehicles.
     """
     made = [*_houses(plan, draw), *_furniture(plan, draw)]
@@ -157,11 +171,10 @@ def populate(plan: StreetPlan, draw: Draws) -> Objects:
         made += [*_strollers(plan, draw), *_crossing_walkers(plan, draw)]
     for item in made:
         item.seed = 256.0 * draw.uniform()
-    columns = ([float(getattr(item, field.name)) for item in made] for field in fields(Objects))
-    return Objects(*(np.array(column) for column in columns))
+    return made
 
 
-def _houses(plan: StreetPlan, draw: Draws) -> list[_Object]:
+def _houses(plan: StreetPlan, draw: Draws) -> list[Item]:
     made = []
     density = draw.uniform(0.2, 0.95)
     for side in (-1, 1):
@@ -173,16 +186,16 @@ def _houses(plan: StreetPlan, draw: Draws) -> list[_Object]:
                 wall = kerb + draw.uniform(3.0, 6.0)
                 size = {"width": 12.0, "height": draw.uniform(4.0, 15.0), "depth": depth}
                 look = {"albedo": draw.uniform(0.12, 0.6), "tone": draw.uniform()}
-                made.append(_Object(x=side * (wall + 6.0), z=z, face=FACADE, side=FACADE, **size, **look))
+                made.append(Item(x=side * (wall + 6.0), z=z, face=FACADE, side=FACADE, **size, **look))
             elif draw.chance(0.7):
                 size = {"width": 0.5, "height": draw.uniform(0.8, 2.0), "depth": depth}
                 look = {"albedo": draw.uniform(0.15, 0.6), "tone": draw.uniform()}
-                made.append(_Object(x=side * (kerb + 3.2), z=z, face=HEDGE, side=HEDGE, **size, **look))
+                made.append(Item(x=side * (kerb + 3.2), z=z, face=HEDGE, side=HEDGE, **size, **look))
             z += depth + (draw.uniform(1.0, 10.0) if draw.chance(0.4) else 0.0)
     return made
 
 
-def _furniture(plan: StreetPlan, draw: Draws) -> list[_Object]:
+def _furniture(plan: StreetPlan, draw: Draws) -> list[Item]:
     made = []
     spacing = draw.uniform(5.0, 16.0)
     for side in (-1, 1):
@@ -195,33 +208,33 @@ def _furniture(plan: StreetPlan, draw: Draws) -> list[_Object]:
             albedo = draw.uniform(0.05, 0.5)
             if kind < 0.4:
                 width = draw.uniform(2.5, 5.0)
-                made.append(_Object(x=x, z=z, width=width, height=draw.uniform(4.0, 8.0), face=TREE, albedo=albedo))
+                made.append(Item(x=x, z=z, width=width, height=draw.uniform(4.0, 8.0), face=TREE, albedo=albedo))
             elif kind < 0.65:
                 width, height = draw.uniform(0.1, 0.22), draw.uniform(0.9, 7.0)
-                made.append(_Object(x=x, z=z, width=width, height=height, face=POST, albedo=albedo))
+                made.append(Item(x=x, z=z, width=width, height=height, face=POST, albedo=albedo))
             elif kind < 0.85:
                 size = {"width": draw.uniform(0.5, 0.9), "height": draw.uniform(2.4, 3.2)}
-                made.append(_Object(x=x, z=z, face=SIGN, albedo=draw.uniform(0.4, 0.9), tone=draw.uniform(), **size))
+                made.append(Item(x=x, z=z, face=SIGN, albedo=draw.uniform(0.4, 0.9), tone=draw.uniform(), **size))
             else:
                 size = {"width": draw.uniform(0.5, 1.0), "height": draw.uniform(0.8, 1.4), "depth": 0.7}
-                made.append(_Object(x=x, z=z, face=CRATE, side=CRATE, albedo=albedo, tone=draw.uniform(), **size))
+                made.append(Item(x=x, z=z, face=CRATE, side=CRATE, albedo=albedo, tone=draw.uniform(), **size))
     return made
 
 
-def _vehicle(draw: Draws, *, x: float, z: float, oncoming: float = 0.0, **motion: float) -> _Object:
+def _vehicle(draw: Draws, *, x: float, z: float, oncoming: float = 0.0, **motion: float) -> Item:
     # One in nine is a lorry or a bus: not labelled, as in Gen1.
     albedo = draw.choice((0.04, 0.06, 0.1, 0.18, 0.3, 0.5, 0.7, 0.85)) * draw.uniform(0.85, 1.15)
     tone, flip = draw.uniform(), oncoming
     if draw.chance(0.11):
         size = {"width": 2.3, "height": draw.uniform(2.5, 3.4), "depth": draw.uniform(5.0, 10.0)}
-        return _Object(x=x, z=z, face=CRATE, side=CRATE, albedo=albedo, tone=tone, flip=flip, **size, **motion)
+        return Item(x=x, z=z, face=CRATE, side=CRATE, albedo=albedo, tone=tone, flip=flip, **size, **motion)
     tall = 1.75 if tone >= 0.67 else 1.45
     size = {"width": draw.uniform(1.65, 1.9), "height": tall * draw.uniform(0.94, 1.1), "depth": draw.uniform(3.7, 4.9)}
     look = {"albedo": albedo, "tone": tone, "flip": flip}
-    return _Object(class_id=CAR, x=x, z=z, face=CAR_END, side=CAR_SIDE, **size, **look, **motion)
+    return Item(class_id=CAR, x=x, z=z, face=CAR_END, side=CAR_SIDE, **size, **look, **motion)
 
 
-def _parked(plan: StreetPlan, draw: Draws) -> list[_Object]:
+def _parked(plan: StreetPlan, draw: Draws) -> list[Item]:
     made = []
     for side, kerb in ((-1, plan.left_m), (1, plan.right_m)):
         if abs(kerb) < (2.0 if side > 0 else 5.6) + 1.5 or draw.chance(0.3):
@@ -234,7 +247,7 @@ def _parked(plan: StreetPlan, draw: Draws) -> list[_Object]:
     return made
 
 
-def _flowing(plan: StreetPlan, draw: Draws) -> list[_Object]:
+def _flowing(plan: StreetPlan, draw: Draws) -> list[Item]:
     made = []
     if draw.chance(0.75):
         speed = max(4.0, plan.speed_m_s * draw.uniform(0.7, 1.2))
@@ -250,14 +263,14 @@ def _flowing(plan: StreetPlan, draw: Draws) -> list[_Object]:
     return made
 
 
-def _walker(draw: Draws, *, x: float, z: float, **motion: float) -> _Object:
+def _walker(draw: Draws, *, x: float, z: float, **motion: float) -> Item:
     size = {"width": 1.5, "height": draw.uniform(1.5, 1.95)}
     look = {"albedo": draw.octaves(0.05, 4.0), "tone": draw.uniform(), "phase": draw.uniform()}
     flip = float(motion.get("speed_x", draw.uniform(-1.0, 1.0)) < 0)
-    return _Object(class_id=PEDESTRIAN, x=x, z=z, face=WALKER, flip=flip, **size, **look, **motion)
+    return Item(class_id=PEDESTRIAN, x=x, z=z, face=WALKER, flip=flip, **size, **look, **motion)
 
 
-def _strollers(plan: StreetPlan, draw: Draws) -> list[_Object]:
+def _strollers(plan: StreetPlan, draw: Draws) -> list[Item]:
     made = []
     gap = draw.octaves(3.5, 3.5)
     for side, kerb in ((-1, plan.left_m), (1, plan.right_m)):
@@ -273,7 +286,7 @@ def _strollers(plan: StreetPlan, draw: Draws) -> list[_Object]:
     return made
 
 
-def _crossing_walkers(plan: StreetPlan, draw: Draws) -> list[_Object]:
+def _crossing_walkers(plan: StreetPlan, draw: Draws) -> list[Item]:
     made = []
     for time_s, place_m in plan.stops:
         for _ in range(int(draw.uniform(0.0, 6.0))):
@@ -285,7 +298,7 @@ def _crossing_walkers(plan: StreetPlan, draw: Draws) -> list[_Object]:
     return made
 
 
-def _crossing_cars(plan: StreetPlan, draw: Draws) -> list[_Object]:
+def _crossing_cars(plan: StreetPlan, draw: Draws) -> list[Item]:
     made = []
     for time_s, place_m in plan.stops:
         for _ in range(int(draw.uniform(0.0, 4.0))):

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from eventdet import SensorSize
 from eventdet.simulation import Renderer, Scene, make_scene
 from eventdet.simulation import _columns as column
-from eventdet.simulation._render_kernels import draw_background, draw_surfaces, measure_owners
+from eventdet.simulation._ground_kernels import draw_background
+from eventdet.simulation._render_kernels import draw_surfaces, measure_owners
+from eventdet.simulation._surfaces import footprints
 from eventdet.simulation.traffic import Objects
 
 SIZE = SensorSize(240, 304)
@@ -19,6 +21,7 @@ def camera(focal: float = 200.0, height: float = 1.5) -> NDArray[np.float64]:
     values = np.zeros(column.NUM_CAMERA)
     values[column.FOCAL], values[column.CAMERA_HEIGHT] = focal, height
     values[column.CENTER_X], values[column.CENTER_Y] = 152.0, 100.0
+    values[column.CROSS_START] = values[column.CROSS_STOP] = 1e9
     return values
 
 
@@ -49,7 +52,19 @@ def drawn(
     light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
     owner, reach = np.zeros(tuple(SIZE), np.int32), np.zeros(9, np.int64)
     ground, tile = np.full(column.NUM_GROUND, 0.5), np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
-    draw_surfaces(np.array(rows), camera(), ground, daylight(), tile, light, through, owner, reach, count_hidden)
+    draw_surfaces(
+        np.array(rows),
+        np.stack(footprints(np.array(rows)), axis=1),
+        camera(),
+        ground,
+        daylight(),
+        tile,
+        light,
+        through,
+        owner,
+        reach,
+        count_hidden,
+    )
     return owner, reach, through
 
 
@@ -102,7 +117,9 @@ def test_the_background_fills_only_what_is_open() -> None:
     light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
     through[:, :100] = 0.0
     ground, tile = np.full(column.NUM_GROUND, 0.5), np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
-    draw_background(camera(), ground, daylight(), tile, light, through)
+    draw_background(
+        camera(), np.zeros(column.BEND_LENGTH), ground, daylight(), tile, light, through, np.zeros_like(light)
+    )
     assert not light[:, :100].any()
     assert (light[:, 100:] > 0.0).all()
 

@@ -1,0 +1,63 @@
+"""Built-up streets: crossings are kept free, roads bend, and only cars and people are labelled."""
+
+import numpy as np
+import pytest
+
+from eventdet.simulation import PRESETS, Scene, make_scene
+from eventdet.simulation import _columns as column
+from eventdet.simulation._solid_shapes import HEAVY
+
+TOWNS = [name for name, preset in PRESETS.items() if preset.built_up]
+
+
+@pytest.fixture(scope="module", params=range(6))
+def town(request: pytest.FixtureRequest) -> Scene:
+    return make_scene(request.param, 20_000_000, preset="gen1")
+
+
+def test_nothing_stands_on_a_crossing_road(town: Scene) -> None:
+    objects = town.objects
+    stands = (objects.speed_x == 0) & (objects.speed_z == 0) & (objects.rides == 0) & (objects.side != column.WIRE)
+    for start, stop in town.crossings:
+        inside = (objects.z + objects.depth > start) & (objects.z < stop) & stands
+        assert set(objects.face[inside]) <= {column.POST}
+
+
+def test_crossing_roads_are_so_far_apart_that_one_is_in_view(town: Scene) -> None:
+    for (_, stop), (start, _) in zip(town.crossings, town.crossings[1:], strict=False):
+        assert start - stop > 100.0
+
+
+def test_every_car_is_a_solid_and_no_heavy_vehicle_is_labelled(town: Scene) -> None:
+    objects = town.objects
+    assert (objects.shape[objects.class_id == 0] >= 0).all()
+    assert (objects.class_id[objects.shape >= HEAVY] == -1).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_camera_looks_along_the_road_wherever_it_is(seed: int) -> None:
+    drive = make_scene(seed, 10_000_000, preset="gen1").drive
+    for t_s in (0.0, 3.3, 9.9):
+        near = drive.bend_m(np.array([0.0, 0.25, -0.25]), t_s)
+        assert near[0] == 0.0
+        assert np.abs(near[1:]).max() < 0.01
+
+
+def test_a_plain_road_is_straight_and_a_town_road_bends() -> None:
+    ahead = np.arange(100.0)
+    assert not make_scene(1, 1_000_000).drive.bend_m(ahead, 0.5).any()
+    bends = [np.abs(make_scene(k, 1_000_000, preset="gen1").drive.bend_m(ahead, 0.5)).max() for k in range(8)]
+    assert max(bends) > 3.0
+
+
+@pytest.mark.parametrize("preset", TOWNS)
+def test_surfaces_of_a_town_are_inside_their_rules(preset: str) -> None:
+    scene = make_scene(5, 4_000_000, preset=preset)
+    for t_us in range(0, 4_000_000, 500_000):
+        surfaces = scene.view(t_us).surfaces
+        turned = surfaces[:, column.LATERAL] >= column.ANGLED_PLANE
+        assert not (surfaces[:, column.LATERAL] == column.LATERAL_PLANE).any()
+        length = np.hypot(surfaces[turned, column.TURN_X], surfaces[turned, column.TURN_Z])
+        assert length == pytest.approx(1.0, abs=1e-9)
+        assert (surfaces[:, column.STOP] > surfaces[:, column.START]).all()
+        assert (surfaces[:, column.FACING] >= 0).all()
