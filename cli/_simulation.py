@@ -1,6 +1,6 @@
 """What ``eventdet simulate`` makes, and how it is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,12 @@ import typer
 from ._progress import progress_bar
 
 if TYPE_CHECKING:
+    from eventdet.events import Events
     from eventdet.simulation import SimulationConfig
     from eventdet.simulation.dataset import DatasetOptions
     from eventdet.simulation.realism import RealismReport, RealismRow
 
-__all__ = ["parse_split", "show_realism", "simulate_dataset", "simulate_recording"]
+__all__ = ["film_video", "parse_split", "show_realism", "simulate_dataset", "simulate_recording", "write_sheet"]
 
 
 def parse_split(text: str) -> tuple[float, float, float]:
@@ -94,6 +95,41 @@ def show_realism(config: "SimulationConfig", recordings: int, *, quiet: bool, js
         _print_json(report.to_dict())
     else:
         typer.echo(_realism_table(report))
+
+
+def write_sheet(path: Path, config: "SimulationConfig", recordings: int) -> None:
+    """Write a PNG sheet of recordings of so many seeds, from that of `config` on."""
+    from dataclasses import replace
+
+    from eventdet.sinks.frames import write_png
+    from eventdet.sinks.sheet import draw_sheet
+
+    write_png(path, draw_sheet([replace(config, seed=config.seed + number) for number in range(recordings)]))
+
+
+def film_video(video: Path, output: Path, sensor: str, seed: int, *, quiet: bool, json: bool) -> None:
+    """Write the events that a synthetic camera sees in a video."""
+    from eventdet.drawing.video_reader import probe_video, read_video
+    from eventdet.formats import write_dat
+    from eventdet.simulation import pick_sensor
+    from eventdet.simulation.filming import film
+
+    info = probe_video(video)
+    num_events = 0
+
+    def counted(advance: Callable[[float], None]) -> Iterator["Events"]:
+        nonlocal num_events
+        for number, events in enumerate(film(read_video(video), pick_sensor(sensor, seed), size=info.size, seed=seed)):
+            num_events += len(events)
+            advance(number)
+            yield events
+
+    with progress_bar("simulate", info.num_pictures or None, unit="pictures", quiet=quiet) as advance:
+        write_dat(output, counted(advance), info.size, synthetic=True)
+    if json:
+        _print_json({"td_path": str(output), "num_events": num_events, "seed": seed, "synthetic": True})
+    elif not quiet:
+        typer.echo(f"{output}: synthetic, {num_events:,} events of {video}, {info.size}, seed {seed}")
 
 
 def _realism_table(report: "RealismReport") -> str:

@@ -6,11 +6,21 @@ from typing import Annotated
 import typer
 
 from ._options import Json, Quiet
-from ._simulation import parse_split, show_realism, simulate_dataset, simulate_recording
+from ._simulation import film_video, parse_split, show_realism, simulate_dataset, simulate_recording, write_sheet
 
 __all__ = ["command"]
 
-_REPORTED = 8
+_SHOWN = 8
+"""Recordings of a report or a sheet."""
+
+_FORMS = (
+    ({"-o"}, {"--faults", "--truth"}),
+    ({"-o", "--from-video"}, set[str]()),
+    ({"FOLDER", "--recordings"}, set[str]()),
+    ({"--report"}, {"--recordings"}),
+    ({"--sheet"}, {"--recordings"}),
+)
+"""What a call must name of what decides its kind, and what it may name besides."""
 
 
 def command(
@@ -46,7 +56,9 @@ def command(
     ] = None,
     recordings: Annotated[
         int | None,
-        typer.Option(help="Recordings of a data set, or of --report (default 8).", min=1, show_default=False),
+        typer.Option(
+            help="Recordings of a data set, or of --report and --sheet (default 8).", min=1, show_default=False
+        ),
     ] = None,
     split: Annotated[
         str, typer.Option(metavar="A,B,C", help="Data set: shares of train, val, test.")
@@ -55,11 +67,17 @@ def command(
     report: Annotated[
         bool, typer.Option("--report", help="Write nothing: compare with what is known of real recordings.")
     ] = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Only draw one second of --recordings streets.", show_default=False),
+    ] = None,
+    from_video: Annotated[
+        Path | None, typer.Option(metavar="VIDEO", help="Film this and not a street; needs -o.", show_default=False)
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Write a synthetic driving recording (Gen1 form: DAT with its bbox.npy), or a folder of them that resumes."""
-    from eventdet.errors import OptionError
     from eventdet.simulation import SimulationConfig
     from eventdet.simulation.dataset import DatasetOptions
     from eventdet.units import MICROSECONDS_PER_SECOND
@@ -67,16 +85,27 @@ def command(
     duration_us = round(seconds * MICROSECONDS_PER_SECOND)
     rate_hz = None if rate is None else 1e6 * rate
     config = SimulationConfig(seed, duration_us, preset, sensor, label_rate, label_noise, rate_hz)
-    if report and folder is None and output is None and faults is None:
-        show_realism(config, recordings or _REPORTED, quiet=quiet, json=json)
-    elif not report and recordings is None and output is not None and folder is None:
+    given = {"FOLDER": folder, "-o": output, "--recordings": recordings, "--faults": faults, "--truth": truth}
+    given |= {"--report": report, "--sheet": sheet, "--from-video": from_video}
+    _check_form({name for name, value in given.items() if value})
+    if folder is not None and recordings is not None:
+        simulate_dataset(folder, DatasetOptions(recordings, config, parse_split(split)), jobs, quiet=quiet, json=json)
+    elif report:
+        show_realism(config, recordings or _SHOWN, quiet=quiet, json=json)
+    elif sheet is not None:
+        write_sheet(sheet, config, recordings or _SHOWN)
+    elif output is not None and from_video is not None:
+        film_video(from_video, output, sensor, seed, quiet=quiet, json=json)
+    elif output is not None:
         chosen = faults.split(",") if faults else ()
         simulate_recording(output, config, faults=chosen, truth=truth, quiet=quiet, json=json)
-    elif not report and recordings is not None and folder is not None and output is None and faults is None:
-        options = DatasetOptions(recordings, config, parse_split(split))
-        simulate_dataset(folder, options, jobs, quiet=quiet, json=json)
-    else:
+
+
+def _check_form(given: set[str]) -> None:
+    from eventdet.errors import OptionError
+
+    if not any(needed <= given <= needed | also for needed, also in _FORMS):
         raise OptionError(
-            "simulate writes either one recording or a data set, or a report on neither; faults go into one recording",
+            f"simulate writes either one recording or a data set, or shows them, got {', '.join(sorted(given))}",
             hint="eventdet simulate -o NAME_td.dat, or eventdet simulate FOLDER --recordings 10",
         )

@@ -1,6 +1,7 @@
 """Synthetic streets filmed by a synthetic event camera: recordings of Gen1's form with exact boxes."""
 
 from .config import SimulationConfig
+from .filming import film, to_grey
 from .labels import ground_truth
 from .presets import PRESETS, ScenePreset
 from .recorder import SimulatedRecording, iter_simulate, simulate
@@ -18,6 +19,7 @@ from .sensor_models import (
     ReadoutModel,
     SensorModel,
     VoltmeterModel,
+    pick_sensor,
 )
 from .truth import GroundTruth
 from .voltmeter import VoltmeterSensor
@@ -43,10 +45,13 @@ __all__ = [
     "VoltmeterModel",
     "VoltmeterSensor",
     "WrittenRecording",
+    "film",
     "ground_truth",
     "iter_simulate",
     "make_scene",
     "make_sensor",
+    "pick_sensor",
     "simulate",
+    "to_grey",
     "write_recording",
 ]

@@ -6,7 +6,7 @@ from eventdet.errors import OptionError, check_option
 from eventdet.geometry import GEN1, SensorSize
 
 from .presets import PRESETS
-from .sensor_models import SENSORS, CameraModel
+from .sensor_models import SENSORS, CameraModel, pick_sensor
 
 __all__ = ["SimulationConfig"]
 
@@ -68,7 +68,7 @@ class SimulationConfig:
     @property
     def camera(self) -> CameraModel:
         """The camera of this seed."""
-        return SENSORS[self.sensor].randomised(self.seed) if isinstance(self.sensor, str) else self.sensor
+        return pick_sensor(self.sensor, self.seed) if isinstance(self.sensor, str) else self.sensor
 
     def to_dict(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
-from eventdet.errors import OptionError
+from eventdet.errors import OptionError, check_option
 
 from .reproducible import Draws
 
@@ -24,6 +24,7 @@ __all__ = [
     "ReadoutModel",
     "SensorModel",
     "VoltmeterModel",
+    "pick_sensor",
 ]
 
 
@@ -245,3 +246,14 @@ VOLTMETER = VoltmeterModel(readout=ATIS_NOISY.readout)
 
 SENSORS: Mapping[str, CameraModel] = MappingProxyType({"atis": ATIS, "atis-noisy": ATIS_NOISY, "voltmeter": VOLTMETER})
 """Cameras by the name that the command line takes."""
+
+
+def pick_sensor(name: str, seed: int) -> CameraModel:
+    """Return the camera of a name, varied by the seed.
+
+    Raises
+    ------
+    OptionError
+        When there is no such camera.
+    """
+    return SENSORS[check_option("sensor", name, SENSORS)].randomised(seed)

@@ -78,4 +78,4 @@ def test_the_command_prints_the_report_and_writes_nothing(
 
 def test_a_report_takes_no_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", str(tmp_path / "out"), "--report"]) == 2
-    assert "or a report on neither" in capsys.readouterr().err
+    assert "either one recording or a data set" in capsys.readouterr().err
