@@ -1,14 +1,17 @@
 """Pictures and labels of a scene."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.units import MICROSECONDS_PER_SECOND
 
-from ._columns import BLUR, RAIN, SKY, SKY_LIGHT, SUN, VIGNETTE
+from . import _columns as column
 from ._surfaces import footprints
 from .scene import Scene, View
+from .truth import GroundTruth
 
 __all__ = ["MIN_BOX_DIAGONAL", "MIN_BOX_SIDE", "MIN_VISIBLE_SHARE", "Renderer"]
 
@@ -20,6 +23,26 @@ MIN_BOX_SIDE = 10.0
 
 MIN_VISIBLE_SHARE = 0.25
 """An object of which others hide more than the rest of this gets no box."""
+
+
+class _Outline(NamedTuple):
+    """Where the objects of a scene are in a picture, by their number; number 0 is nobody."""
+
+    extent: NDArray[np.int64]
+    """Shape (n, 4): left, top, right, bottom of the visible part."""
+
+    visible: NDArray[np.int64]
+    """Shape (n,): pixels in view."""
+
+    reach: NDArray[np.int64]
+    """Shape (n,): pixels in the picture, hidden ones too."""
+
+    def is_label(self) -> NDArray[np.bool_]:
+        """Return who gets a box, shape (n,)."""
+        sides = self.extent[:, 2:] - self.extent[:, :2]
+        large = (sides.min(axis=1) >= MIN_BOX_SIDE) & ((sides**2).sum(axis=1) >= MIN_BOX_DIAGONAL**2)
+        shown: NDArray[np.bool_] = large & (self.visible > 0) & (self.visible >= MIN_VISIBLE_SHARE * self.reach)
+        return shown
 
 
 class Renderer:
@@ -67,7 +90,7 @@ class Renderer:
 
         view = self._scene.view(t_us)
         corners = self._draw(view, count_hidden=False)
-        if view.light[SUN] > 0.0:
+        if view.light[column.SUN] > 0.0:
             self._shadow[:] = 0.0
             draw_shadows(view.surfaces, corners, view.camera, view.light, self._scene.tile, self._through, self._shadow)
         draw_background(
@@ -80,10 +103,10 @@ class Renderer:
             self._through,
             self._shadow,
         )
-        if view.light[RAIN] > 0.0:
-            glare = 1.3 * self._scene.ground[SKY] * view.light[SKY_LIGHT]
+        if view.light[column.RAIN] > 0.0:
+            glare = 1.3 * self._scene.ground[column.SKY] * view.light[column.SKY_LIGHT]
             draw_rain(self._light, self._scene.tile, view.camera, view.light, t_us / MICROSECONDS_PER_SECOND, glare)
-        if view.camera[BLUR] > 0.0 or view.camera[VIGNETTE] > 0.0:
+        if view.camera[column.BLUR] > 0.0 or view.camera[column.VIGNETTE] > 0.0:
             pass_lens(self._light, self._scratch, view.camera)
         return self._light * np.float32(self._scene.brightness)
 
@@ -117,22 +140,49 @@ class Renderer:
             Cars (0) and pedestrians (1) with diagonal >= 30, both sides >= 10 pixels, and a quarter or more of what
             lies in the picture in view. `track_id` is the object's own number for the whole recording.
         """
+        outline = self._measure(self._scene.view(t_us))
+        keep = np.flatnonzero(outline.is_label())
+        classes = self._scene.objects.class_id[keep - 1].astype(np.int64)
+        return Boxes.from_xyxy(outline.extent[keep], t=t_us, class_id=classes, track_id=keep.astype(np.int64))
+
+    def truth(self, t_us: int) -> GroundTruth:
+        """Return every car and pedestrian that reaches into the picture at a time, hidden and small ones too.
+
+        Parameters
+        ----------
+        t_us : int
+            Microseconds from the start of the scene.
+
+        Returns
+        -------
+        GroundTruth
+            One row an object, by its number.
+        """
+        view = self._scene.view(t_us)
+        outline = self._measure(view)
+        present = 1 + np.flatnonzero(outline.reach[1:] > 0)
+        identity = view.surfaces[:, column.IDENTITY]
+        alone = [self._measure(view._replace(surfaces=view.surfaces[identity == track])) for track in present]
+        amodal = [one.extent[track] for one, track in zip(alone, present, strict=True)]
+        return GroundTruth(
+            t=np.full(len(present), t_us, np.int64),
+            track_id=present.astype(np.int64),
+            class_id=self._scene.objects.class_id[present - 1].astype(np.int64),
+            visible=(outline.extent * (outline.visible > 0)[:, None])[present].astype(np.float32),
+            amodal=np.array(amodal, np.float32).reshape(-1, 4),
+            visible_share=(outline.visible[present] / outline.reach[present]).astype(np.float32),
+            is_label=outline.is_label()[present],
+        )
+
+    def _measure(self, view: View) -> _Outline:
         from ._render_kernels import measure_owners
 
-        self._draw(self._scene.view(t_us), count_hidden=True)
+        self._draw(view, count_hidden=True)
         extent = np.zeros((len(self._reach), 4), np.int64)
         extent[:, :2] = max(self._scene.size)
         visible = np.zeros(len(self._reach), np.int64)
         measure_owners(self._owner, extent, visible)
-        sides = extent[:, 2:] - extent[:, :2]
-        keep = np.flatnonzero(
-            (visible > 0)
-            & (visible >= MIN_VISIBLE_SHARE * self._reach)
-            & (sides.min(axis=1) >= MIN_BOX_SIDE)
-            & ((sides**2).sum(axis=1) >= MIN_BOX_DIAGONAL**2)
-        )
-        classes = self._scene.objects.class_id[keep - 1].astype(np.int64)
-        return Boxes.from_xyxy(extent[keep], t=t_us, class_id=classes, track_id=keep.astype(np.int64))
+        return _Outline(extent, visible, self._reach.copy())
 
     def _draw(self, view: View, *, count_hidden: bool) -> NDArray[np.float64]:
         from ._render_kernels import draw_surfaces
