@@ -13,18 +13,20 @@ from ._options import Json
 
 __all__ = ["command"]
 
-_PARTS = ("formats", "tensors", "store", "loader", "step", "wire")
+_PARTS = ("formats", "tensors", "store", "loader", "step", "evaluation", "wire")
 
 
 def command(
     parts: Annotated[
         list[str] | None,
-        typer.Argument(help="Any of formats, tensors, store, loader, step, wire; default: all.", show_default=False),
+        typer.Argument(
+            help="Any of formats, tensors, store, loader, step, evaluation, wire; default: all.", show_default=False
+        ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="The median of this many runs is printed.", min=1, max=100)] = 5,
     json: Json = False,
 ) -> None:
-    """Measure formats, tensors, the store, the loader, a detector step and the network against peers, in one run."""
+    """Measure formats, tensors, the store, the loader, a detector step, scores and the network against peers."""
     from eventdet.streaming.hardware import machine
 
     chosen = [check_option("part", part, _PARTS) for part in parts or _PARTS]

@@ -1,5 +1,15 @@
 """How good detections are, measured against labels."""
 
-from .average_precision import COCO_IOU_THRESHOLDS, AveragePrecision, average_precision
+from .average_precision import AveragePrecision, average_precision
+from .metrics import COCO, COCO_IOU_THRESHOLDS, COCO_SIZES, YOLO, Metric, SizeRange
 
-__all__ = ["COCO_IOU_THRESHOLDS", "AveragePrecision", "average_precision"]
+__all__ = [
+    "COCO",
+    "COCO_IOU_THRESHOLDS",
+    "COCO_SIZES",
+    "YOLO",
+    "AveragePrecision",
+    "Metric",
+    "SizeRange",
+    "average_precision",
+]
