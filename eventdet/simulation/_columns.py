@@ -11,7 +11,7 @@
     MATERIAL,
     IDENTITY,  # 0: background, else object number
     ALBEDO,  # linear light, 1 is white paper in the scene's own light
-    TONE,  # second free number of a material, in [0, 1)
+    TONE,  # second free number of a material, in [0, 1); 1 more for a walker with a bag, a rider across the picture
     SEED,  # texture offset
     SWING,  # gait of a walker in [-1, 1], or where reflections lie on a car
     FLIP,  # 1: drawn mirrored; for a car's end: its front
@@ -80,7 +80,7 @@ NEAREST = 0.6
 
 FRONTAL_PLANE, LATERAL_PLANE, ANGLED_PLANE, VEHICLE = range(4)
 
-FACADE, TREE, POST, SIGN, CAR_END, CAR_SIDE, WALKER, HEDGE, CRATE, NOTHING, WIRE, BRIDGE = range(12)
+FACADE, TREE, POST, SIGN, CAR_END, CAR_SIDE, WALKER, HEDGE, CRATE, NOTHING, WIRE, BRIDGE, RIDER, LAMP = range(14)
 
 BEND_LENGTH = 262
 """How far the road's bend is tabled, a metre an entry: as far as the haze lets see."""

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ._columns import ALBEDO, FLIP, GLOW, HEIGHT, LENGTH, SEED, SWING, TONE
-from ._coverage_kernels import capsule, noise, ramp
+from ._coverage_kernels import box, capsule, noise, ramp
 
 FIGURE_PIXELS = 14.0
 """A walker of fewer pixels is one upright stroke: limbs would be thinner than half a pixel."""
@@ -144,7 +144,9 @@ def walker(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArra
         return 0.0, 0.0
     if row[FLIP] > 0.5:
         x = -x
-    build = 0.9 + 0.3 * row[TONE]
+    bags = math.floor(row[TONE])
+    tone = row[TONE] - bags
+    build = 0.9 + 0.3 * tone
     if height * pu < FIGURE_PIXELS:
         return capsule(x, v, 0.0, 0.1 * height, 0.0, 0.9 * height, 0.17 * build, pu), 0.6 * row[ALBEDO] + 0.05
     legs = _legs(x, v, pu, height, swing, build) if v < 0.56 * height + margin else 0.0
@@ -154,15 +156,53 @@ def walker(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArra
         torso = capsule(x, v, 0.0, 0.5 * height + 0.05, 0.0, 0.81 * height - 0.1, 0.19 * build, pu)
         head = capsule(x, v, 0.015, 0.915 * height, 0.015, 0.94 * height, 0.085, pu)
         hair = capsule(x, v, -0.01, 0.965 * height, -0.01, 0.97 * height, 0.08, pu)
-    cover = max(max(legs, arms), max(torso, max(head, hair)))
+    bag = 0.0
+    if bags > 0.0:
+        bag = box(0.13 - abs(x + 0.24), 0.18 - abs(v - 0.47 * height), pu, pu)
+    cover = max(max(legs, arms), max(torso, max(head, max(hair, bag))))
     if cover <= 0.0:
         return 0.0, 0.0
     cloth = noise(tile, u * 9.0 + row[SEED], v * 9.0)
     top = row[ALBEDO] * (0.7 + 0.6 * cloth)
-    bottom = 0.04 + 0.4 * row[TONE] * (0.7 + 0.6 * cloth)
+    bottom = 0.04 + 0.4 * tone * (0.7 + 0.6 * cloth)
     light = bottom
     light += torso * (top - light)
     light += arms * (0.75 * top - light)
     light += head * (0.34 - light)
     light += hair * (0.05 - light)
+    light += bag * (0.5 - 0.45 * tone - light)
     return cover, light
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ring(x: float, v: float, radius: float, p: float) -> float:
+    """Return the coverage of a wheel's tyre and hub that stands on the ground at x = 0."""
+    distance = math.sqrt(x * x + (v - radius) * (v - radius))
+    return max(ramp((0.03 - abs(distance - radius + 0.03)) * p) * min(1.0, 0.06 * p), ramp((0.05 - distance) * p))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rider(u: float, v: float, p: float, row: NDArray[np.float64]) -> tuple[float, float]:
+    """Return a cyclist, from behind or, with a tone of 1 or more, from the side."""
+    height, x = row[HEIGHT], u - 0.5 * row[LENGTH]
+    if row[FLIP] > 0.5:
+        x = -x
+    if row[TONE] < 1.0:
+        wheel = box(0.03 - abs(x), 0.68 - v, p, p)
+        legs = capsule(abs(x), v, 0.1, 0.3, 0.13, 0.9, 0.07, p)
+        torso = capsule(x, v, 0.0, 0.95, 0.0, height - 0.45, 0.2, p)
+        bar = capsule(x, v, -0.28, 1.02, 0.28, 1.02, 0.025, p)
+        head = capsule(x, v, 0.0, height - 0.14, 0.0, height - 0.1, 0.1, p)
+    else:
+        wheel = max(_ring(x - 0.52, v, 0.34, p), _ring(x + 0.52, v, 0.34, p))
+        bar = max(capsule(x, v, -0.52, 0.34, 0.1, 0.85, 0.025, p), capsule(x, v, 0.52, 0.34, 0.4, 1.0, 0.025, p))
+        pedal = 0.17 * row[SWING]
+        legs = capsule(x, v, -0.15, 0.95, 0.15, 0.62 + pedal, 0.07, p)
+        legs = max(legs, capsule(x, v, 0.15, 0.62 + pedal, 0.02, 0.25 + pedal, 0.055, p))
+        torso = capsule(x, v, -0.15, 1.0, 0.12, height - 0.42, 0.15, p)
+        torso = max(torso, capsule(x, v, 0.12, height - 0.42, 0.4, 1.05, 0.05, p))
+        head = capsule(x, v, 0.2, height - 0.14, 0.2, height - 0.1, 0.1, p)
+    frame = max(wheel, bar)
+    light = 0.05 + legs * 0.05 + torso * (row[ALBEDO] - 0.05)
+    light += head * (0.3 - light)
+    return max(max(frame, legs), max(torso, head)), light

@@ -20,10 +20,13 @@ from ._columns import (
     CAR_SIDE,
     CRATE,
     FACADE,
+    FLIP,
     GLOW,
     HEDGE,
     HEIGHT,
+    LAMP,
     LENGTH,
+    RIDER,
     SEED,
     SIGN,
     TILE_MASK,
@@ -33,7 +36,7 @@ from ._columns import (
     WIRE,
 )
 from ._coverage_kernels import box, capsule, contrast, noise, ramp
-from ._figure_kernels import car_end, car_side, walker
+from ._figure_kernels import car_end, car_side, rider, walker
 
 DARK_WINDOWS = 0.55
 """Share of a house's windows that stay dark at night."""
@@ -118,6 +121,19 @@ def _bare_tree(
             line = ramp((0.03 - twig) * pu) * min(1.0, 0.06 * pu) * min(1.0, 3.0 * (1.0 - rim))
             cover = max(cover, line)
     return cover, 0.03 + 0.1 * row[ALBEDO]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lamp(u: float, v: float, p: float, row: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return a street lamp: a post, an arm towards the road, and the lamp at its end."""
+    height, x = row[HEIGHT], u - 0.5 * row[LENGTH]
+    if row[FLIP] > 0.5:
+        x = -x
+    reach = 0.5 * row[LENGTH] - 0.25
+    post = box(0.08 - abs(x), height - 0.2 - v, p, p)
+    post = max(post, capsule(x, v, 0.0, height - 0.25, reach, height - 0.1, 0.04, p))
+    head = capsule(x, v, reach - 0.2, height - 0.15, reach + 0.2, height - 0.15, 0.09, p)
+    return max(post, head), 0.15, head * row[GLOW]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -231,10 +247,14 @@ def shade(
         return car_side(u, v, pu, pv, row, tile)
     if material == CAR_END:
         return car_end(u, v, pu, pv, row, tile)
+    if material == LAMP:
+        return _lamp(u, v, pu, row)
     if material == WALKER:
         cover, near = walker(u, v, pu, row, tile)
     elif material == TREE and row[TONE] > LEAFY:
         cover, near = _bare_tree(u, v, pu, row, tile)
+    elif material == RIDER:
+        cover, near = rider(u, v, pu, row)
     elif material == WIRE:
         cover, near = _wire(u, v, pv, row)
     elif material == BRIDGE:

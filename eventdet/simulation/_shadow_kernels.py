@@ -9,11 +9,13 @@ from ._columns import (
     CAMERA_HEIGHT,
     FOCAL,
     HEIGHT,
+    LAMP,
     LATERAL,
     LENGTH,
     MATERIAL,
     NEAREST,
     OPAQUE,
+    RIDER,
     SEED,
     SIGN,
     SUN_UP,
@@ -37,12 +39,14 @@ def _silhouette(row: NDArray[np.float64], u: float, v: float, p: float, tile: ND
         x, y = 2.0 * aside / row[LENGTH], (v - 0.68 * height) / (0.32 * height)
         mass = noise(tile, u * 1.7 + row[SEED], v * 1.7) - 0.5 * (x * x + y * y)
         return max(box(0.14 - aside, 0.6 * height - v, p, p), ramp((mass + 0.1) * 3.0))
-    if material == WALKER:
+    if material in (WALKER, RIDER):
         return box(0.24 - 0.1 * v / height - aside, height - v, p, p)
     if material == SIGN:
         return box((0.03 if v < height - row[LENGTH] else 0.45 * row[LENGTH]) - aside, height - v, p, p)
     if material == BRIDGE:
         return ramp((v - 4.8) * p)
+    if material == LAMP:
+        return box(0.08 - aside, height - v, p, p)
     return 0.0 if material == WIRE else 1.0
 
 

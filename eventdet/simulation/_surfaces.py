@@ -12,6 +12,7 @@ __all__ = ["footprints", "place_surfaces"]
 
 _FARTHEST_M = 110.0
 _ROUND_FACING = 0.5
+_LAMP_GLOW = 15.0
 
 Column = NDArray[np.float64]
 
@@ -84,9 +85,12 @@ def _common_columns(
     gait = 0.55 * _stride(objects, seen) * sine(objects.gait_hz[seen] * t_s + objects.phase[seen])
     # Reflections stay with the street while the car moves through them.
     place = 0.7 * (z + camera[column.CAMERA_Z] + x)
-    rows[:, :, column.SWING] = np.where(objects.face[seen] == column.WALKER, gait, place)
+    strides = np.isin(objects.face[seen], (column.WALKER, column.RIDER))
+    rows[:, :, column.SWING] = np.where(strides, gait, place)
     vehicle = (objects.class_id[seen] >= 0) | (objects.shape[seen] >= 0)
-    rows[:, :, column.GLOW] = np.where(vehicle, light[column.HEADLAMPS], light[column.LIT_WINDOWS])
+    glow = np.where(vehicle, light[column.HEADLAMPS], light[column.LIT_WINDOWS])
+    lamp = _LAMP_GLOW * light[column.STREET_LAMPS]
+    rows[:, :, column.GLOW] = np.where(objects.face[seen] == column.LAMP, lamp, glow)
     flat = np.isin(objects.face[seen], (column.FACADE, column.CRATE, column.BRIDGE, column.SIGN))
     rows[:, :, column.FACING] = np.where(flat, max(0.0, -float(light[column.SUN_Z])), _ROUND_FACING)
     return rows

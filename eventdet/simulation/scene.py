@@ -178,20 +178,22 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
     brightness = exp2(draw.uniform(*kind.brightness_octaves))
     side = column.TILE_SIDE
     tile = np.array([draw.uniform() for _ in range(side * side)], np.float32).reshape(side, side)
+    lighting = Draws(seed, "lighting")
+    light = _draw_light(lighting, kind)
     items = populate(plan, Draws(seed, "traffic"))
     crossings: list[tuple[float, float]] = []
     if kind.built_up:
         town = Draws(seed, "town")
         crossings = place_crossings(plan, town)
-        items = build_up(items, plan, crossings, town)
-    lighting = Draws(seed, "lighting")
+        spacing_m = float(light[column.LAMP_SPACING])
+        items = build_up(items, plan, crossings=crossings, lamp_spacing_m=spacing_m, draw=town)
     return Scene(
         seed=seed,
         duration_us=duration_us,
         size=size,
         brightness=brightness,
         ground=ground,
-        light=_draw_light(lighting, kind),
+        light=light,
         flicker=lighting.uniform(0.05, 0.5),
         tile=tile,
         objects=Objects.of(items),

@@ -1,9 +1,9 @@
 """What a built-up street has beyond a plain one: solid vehicles, crossing roads, wires, bridges, bare trees."""
 
-from ._columns import BRIDGE, CAR_SIDE, CRATE, HEDGE, NOTHING, POST, TREE, WIRE
+from ._columns import BRIDGE, CAR_SIDE, CRATE, HEDGE, LAMP, NOTHING, POST, RIDER, TREE, WALKER, WIRE
 from ._solid_shapes import ESTATE, HATCHBACK, HEAVY, LORRY, SALOON, VAN
 from .reproducible import Draws
-from .traffic import CAR, Item, StreetPlan
+from .traffic import CAR, PEDESTRIAN, Item, StreetPlan
 
 __all__ = ["build_up", "place_crossings"]
 
@@ -25,7 +25,14 @@ def place_crossings(plan: StreetPlan, draw: Draws) -> list[tuple[float, float]]:
     return made
 
 
-def build_up(items: list[Item], plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
+def build_up(
+    items: list[Item],
+    plan: StreetPlan,
+    *,
+    crossings: list[tuple[float, float]],
+    lamp_spacing_m: float,
+    draw: Draws,
+) -> list[Item]:
     """Return the items of a plain street made into those of a built-up one, and more.
 
     Parameters
@@ -36,6 +43,8 @@ def build_up(items: list[Item], plan: StreetPlan, crossings: list[tuple[float, f
         The street and the drive.
     crossings : list of tuple of float
         Crossing roads, which are kept free.
+    lamp_spacing_m : float
+        Metres between street lamps.
     draw : Draws
         Source of every choice.
 
@@ -50,9 +59,18 @@ def build_up(items: list[Item], plan: StreetPlan, crossings: list[tuple[float, f
             _make_solid(item, draw)
         elif item.face == TREE:
             item.tone = draw.uniform()
+        elif item.face == WALKER:
+            _vary_walker(item, draw)
         if item.speed_x != 0.0:
             _cross(item, crossings, draw)
-    return [*kept, *_wires(plan, draw), *_bridges(plan, crossings, draw)]
+    return [
+        *kept,
+        *_wires(plan, draw),
+        *_bridges(plan, crossings, draw),
+        *_riders(plan, crossings, draw),
+        *_waiting(plan, crossings, draw),
+        *_lamps(plan, lamp_spacing_m, crossings),
+    ]
 
 
 def _fits(item: Item, crossings: list[tuple[float, float]]) -> bool:
@@ -85,6 +103,56 @@ def _cross(item: Item, crossings: list[tuple[float, float]], draw: Draws) -> Non
     else:
         lane = 0.27 if item.turn > 0.0 else 0.73
         item.z = start + lane * (stop - start) - 0.5 * item.depth
+
+
+def _vary_walker(item: Item, draw: Draws) -> None:
+    if draw.chance(0.12):
+        item.height *= draw.uniform(0.6, 0.85)
+    elif draw.chance(0.35):
+        item.tone += 1.0
+
+
+def _riders(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
+    made: list[Item] = []
+    size = {"width": 1.9, "height": 1.75}
+    for side, x in ((-1, plan.left_m + 0.6), (1, plan.right_m - 0.6)):
+        z = draw.uniform(10.0, 60.0)
+        while z < plan.travel_m + _SPAN_M and draw.chance(0.6):
+            pace = side * draw.uniform(2.5, 6.5)
+            look = {"albedo": draw.uniform(0.05, 0.7), "phase": draw.uniform()}
+            made.append(Item(x=x, z=z, speed_z=pace, face=RIDER, **size, **look))
+            z += draw.uniform(15.0, 60.0)
+    for start, stop in crossings:
+        if draw.chance(0.4):
+            speed = draw.choice((-1.0, 1.0)) * draw.uniform(2.5, 6.0)
+            meets_s = next((t for t, place in plan.stops if start - 20.0 < place < stop), 0.0) + draw.uniform(-3.0, 3.0)
+            look = {"albedo": draw.uniform(0.05, 0.7), "tone": 1.0, "gait_hz": 1.2, "flip": float(speed < 0.0)}
+            made.append(Item(x=-speed * meets_s, z=start + 1.0, speed_x=speed, face=RIDER, **size, **look))
+    return made
+
+
+def _waiting(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
+    made: list[Item] = []
+    for start, _ in crossings:
+        for side, kerb in ((-1, plan.left_m), (1, plan.right_m)):
+            for _ in range(int(draw.uniform(0.0, 4.0))):
+                x, z = kerb + side * draw.uniform(0.3, 2.0), start - _ZEBRA_M + draw.uniform(-1.5, 1.5)
+                look = {"albedo": draw.octaves(0.05, 4.0), "tone": draw.uniform(0.0, 2.0), "flip": float(side > 0)}
+                size = {"width": 1.5, "height": draw.uniform(1.2, 1.95)}
+                made.append(Item(class_id=PEDESTRIAN, x=x, z=z, face=WALKER, phase=draw.uniform(), **size, **look))
+    return made
+
+
+def _lamps(plan: StreetPlan, spacing_m: float, crossings: list[tuple[float, float]]) -> list[Item]:
+    made: list[Item] = []
+    z = -0.5 * spacing_m
+    while z < plan.travel_m + _SPAN_M:
+        for side, kerb in ((-1, plan.left_m), (1, plan.right_m)):
+            lamp = Item(x=kerb + side * 0.7, z=z, width=3.0, height=6.3, face=LAMP, flip=float(side > 0))
+            if _fits(lamp, crossings):
+                made.append(lamp)
+        z += spacing_m
+    return made
 
 
 def _wires(plan: StreetPlan, draw: Draws) -> list[Item]:

@@ -61,3 +61,27 @@ def test_surfaces_of_a_town_are_inside_their_rules(preset: str) -> None:
         assert length == pytest.approx(1.0, abs=1e-9)
         assert (surfaces[:, column.STOP] > surfaces[:, column.START]).all()
         assert (surfaces[:, column.FACING] >= 0).all()
+
+
+def test_lamps_riders_wires_and_bridges_have_no_label(town: Scene) -> None:
+    objects = town.objects
+    unlabelled = np.isin(objects.face, (column.RIDER, column.LAMP, column.WIRE, column.BRIDGE))
+    assert (objects.face == column.LAMP).any()
+    assert (objects.class_id[unlabelled] == -1).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_street_lamps_stand_where_their_light_falls(seed: int) -> None:
+    scene = make_scene(seed, 5_000_000, preset="night")
+    spacing = scene.light[column.LAMP_SPACING]
+    lamps = scene.objects.z[scene.objects.face == column.LAMP]
+    # The light of the ground is brightest half a spacing after every whole one.
+    assert lamps / spacing % 1.0 == pytest.approx(np.full(len(lamps), 0.5))
+
+
+def test_street_lamps_flicker_a_hundred_times_a_second() -> None:
+    scene = make_scene(2, 5_000_000, preset="night")
+    strength = [scene.view(t_us).light[column.STREET_LAMPS] for t_us in range(0, 20_000, 2_500)]
+    assert strength[:4] == pytest.approx(strength[4:])
+    assert max(strength) > min(strength)
+    assert scene.step_us(0) <= 2_000
