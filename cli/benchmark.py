@@ -13,14 +13,15 @@ from ._options import Json
 
 __all__ = ["command"]
 
-_PARTS = ("formats", "tensors", "store", "loader", "step", "evaluation", "wire")
+_PARTS = ("formats", "tensors", "store", "loader", "step", "evaluation", "wire", "simulate")
 
 
 def command(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Any of formats, tensors, store, loader, step, evaluation, wire; default: all.", show_default=False
+            help="Any of formats, tensors, store, loader, step, evaluation, wire, simulate; default: all.",
+            show_default=False,
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="The median of this many runs is printed.", min=1, max=100)] = 5,

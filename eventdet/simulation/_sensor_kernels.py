@@ -17,8 +17,8 @@ _LN2 = np.float32(0.6931471805599453)
 _ONE = np.float32(1.0)
 _HALF = np.float32(0.5)
 _SIXTH = np.float32(1.0 / 6.0)
-_DIMMEST = 0.03
-"""Light, relative to half of full light, below which the photoreceptor's noise no longer grows."""
+_DIMMEST = 0.2
+"""Light, relative to half of full light, below which the photoreceptor's noise no longer grows: its bandwidth falls."""
 # log2(1 + m) = m + m (1 - m) q(m) on [0, 1]: exact at both ends, so that the logarithm is continuous at powers of two.
 # Least-squares fit of q at Chebyshev nodes; the error of the logarithm is below 3e-6.
 _Q0 = np.float32(0.44267623)

@@ -217,9 +217,9 @@ ATIS = SensorModel()
 ATIS_NOISY = SensorModel(
     threshold_on=0.2,
     threshold_off=0.204,
-    threshold_spread=0.065,
+    threshold_spread=0.057,
     cutoff_hz=120.0,
-    receptor_noise=0.02,
+    receptor_noise=0.026,
     receptor_noise_hz=60.0,
     shot_noise_hz=0.3,
     readout=ReadoutModel(jitter_us=20.0, capacity_hz=10e6),
