@@ -4,7 +4,8 @@ A material gets the point in metres (`u` along the surface, `v` above the ground
 `pv`) and the row of the surface. The renderer cuts the two ends and the foot of a surface.
 
 Materials are inlined into the renderer, which halves its time: a call passes both arrays and counts their references.
-So the renderer's cache holds them too and does not see a change of this file: touch `_render_kernels` then.
+So the renderer's cache holds them too and does not see a change of this file: delete the folder's cached kernels
+(`__pycache__/*.nb?`) after one.
 """
 
 import math

@@ -13,6 +13,7 @@ __all__ = ["footprints", "place_surfaces"]
 _FARTHEST_M = 110.0
 _ROUND_FACING = 0.5
 _LAMP_GLOW = 15.0
+_NOSE = np.array([0.0, 0.0, 1.0, 1.0])
 
 Column = NDArray[np.float64]
 
@@ -164,25 +165,18 @@ def footprints(surfaces: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     x, z : ndarray, shape (n, 4), float64
         Metres, around the footprint; those of a plane come twice.
     """
-    kind = surfaces[:, column.LATERAL]
-    turn_x, turn_z, base_x, base_z = (
-        surfaces[:, k] for k in (column.TURN_X, column.TURN_Z, column.BASE_X, column.BASE_Z)
-    )
-    start, stop, plane = (surfaces[:, k] for k in (column.START, column.STOP, column.PLANE))
-    x, z = np.empty((len(surfaces), 4)), np.empty((len(surfaces), 4))
-    solid = kind == column.VEHICLE
-    for corner in range(4):
-        u = across = start if corner in (0, 3) else stop
-        along = surfaces[:, column.LENGTH] if corner >= 2 else np.zeros(len(surfaces))
-        x[:, corner] = np.select(
-            [kind == column.FRONTAL_PLANE, kind == column.LATERAL_PLANE], [u, plane], base_x + u * turn_x
-        )
-        z[:, corner] = np.select(
-            [kind == column.FRONTAL_PLANE, kind == column.LATERAL_PLANE], [plane, u], base_z + u * turn_z
-        )
-        x[solid, corner] = (base_x + along * turn_x + across * turn_z)[solid]
-        z[solid, corner] = (base_z + along * turn_z - across * turn_x)[solid]
-    return x, z
+    kind = surfaces[:, column.LATERAL, None]
+    frontal, lateral, solid = (kind == k for k in (column.FRONTAL_PLANE, column.LATERAL_PLANE, column.VEHICLE))
+    # A frontal plane runs to the right from the middle, a lateral one ahead from the camera's own depth.
+    plane = surfaces[:, column.PLANE, None]
+    base_x = np.where(frontal, 0.0, np.where(lateral, plane, surfaces[:, column.BASE_X, None]))
+    base_z = np.where(frontal, plane, np.where(lateral, 0.0, surfaces[:, column.BASE_Z, None]))
+    turn_x = np.where(frontal, 1.0, np.where(lateral, 0.0, surfaces[:, column.TURN_X, None]))
+    turn_z = np.where(frontal, 0.0, np.where(lateral, 1.0, surfaces[:, column.TURN_Z, None]))
+    ends = surfaces[:, [column.START, column.STOP, column.STOP, column.START]]
+    along = np.where(solid, surfaces[:, column.LENGTH, None] * _NOSE, ends)
+    across = np.where(solid, ends, 0.0)
+    return base_x + along * turn_x + across * turn_z, base_z + along * turn_z - across * turn_x
 
 
 def _front_to_back(surfaces: NDArray[np.float64]) -> NDArray[np.int64]:
