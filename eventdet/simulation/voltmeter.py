@@ -51,25 +51,7 @@ class VoltmeterSensor:
         return self._readout.num_lost
 
     def step(self, light: NDArray[np.float32], *, t_us: int) -> Events:
-        """Return the events between the picture before and this one; none for the first.
-
-        Parameters
-        ----------
-        light : ndarray, shape (height, width), float32
-            Linear light at `t_us`, 1 is white; not negative.
-        t_us : int
-            Time of the picture in microseconds, later than the one before.
-
-        Returns
-        -------
-        Events
-            In time order, all with ``previous < t <= t_us``; only a readout of limited speed stamps later than that.
-
-        Raises
-        ------
-        OptionError
-            When the picture has another shape or dtype, holds negative or not finite light, or time does not advance.
-        """
+        """Return the events between the picture before and this one; as :meth:`EventSensor.step`, whose rules hold."""
         check_picture(light, t_us, size=self._size, last_us=self._t_us)
         received = np.ravel(light).copy()
         before, self._light = self._light, received
