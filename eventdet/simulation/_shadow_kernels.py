@@ -29,6 +29,9 @@ from ._columns import (
 from ._coverage_kernels import box, noise, ramp
 from ._lens_kernels import image_bounds, ray
 
+_GRAZING_M = 1e-3
+"""A plane whose shadow is narrower than this throws none."""
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _silhouette(row: NDArray[np.float64], u: float, v: float, p: float, tile: NDArray[np.float32]) -> float:
@@ -51,6 +54,39 @@ def _silhouette(row: NDArray[np.float64], u: float, v: float, p: float, tile: ND
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _throw(
+    corners: NDArray[np.float64], height_m: float, to_x: float, to_z: float, reached: NDArray[np.float64]
+) -> None:
+    """Write a footprint, and the footprint moved to where the shadow of its top falls, to `reached` (2, 8)."""
+    for k in range(8):
+        away = height_m * (k // 4)
+        reached[0, k] = corners[0, k % 4] - away * to_x
+        reached[1, k] = corners[1, k % 4] - away * to_z
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _shade_of(
+    row: NDArray[np.float64],
+    ends: tuple[float, float, float, float],
+    sun: tuple[float, float],
+    at: tuple[float, float],
+    scale: tuple[float, float],
+    tile: NDArray[np.float32],
+) -> float:
+    """Return how much of the sun an upright plane between two ends keeps off a point of the ground."""
+    dx, dz = ends[2] - ends[0], ends[3] - ends[1]
+    length = np.sqrt(dx * dx + dz * dz)
+    dx, dz = dx / length, dz / length
+    gx, gz = at[0] - ends[0], at[1] - ends[1]
+    v = -(gx * dz - gz * dx) / (sun[0] * dz - sun[1] * dx)
+    u = (gx + v * sun[0]) * dx + (gz + v * sun[1]) * dz
+    inside = box(min(u, length - u), min(v, row[HEIGHT] - v), scale[0], scale[1])
+    if inside > 0.0 and int(row[LATERAL]) != VEHICLE:
+        inside *= _silhouette(row, u, v, scale[1], tile)
+    return inside
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_shadows(
     surfaces: NDArray[np.float64],
     corners: NDArray[np.float64],
@@ -63,44 +99,24 @@ def draw_shadows(
     """Set `shadow` to how much of the sun is kept off each ground pixel; `corners` (n, 2, 4) are the footprints."""
     height, width = through.shape
     per_focal = 1.0 / camera[FOCAL]
-    to_x, to_z = light[SUN_X] / light[SUN_UP], light[SUN_Z] / light[SUN_UP]
+    sun = (light[SUN_X] / light[SUN_UP], light[SUN_Z] / light[SUN_UP])
     reached = np.empty((2, 8))
     for index in range(surfaces.shape[0]):
-        row = surfaces[index]
-        solid = int(row[LATERAL]) == VEHICLE
-        for k in range(8):
-            reach = row[HEIGHT] * (k // 4)
-            reached[0, k] = corners[index, 0, k % 4] - reach * to_x
-            reached[1, k] = corners[index, 1, k % 4] - reach * to_z
-        y0, y1, x0, x1 = image_bounds(reached, 0.0, camera, height, width)
+        row, own = surfaces[index], corners[index]
         # A vehicle's shadow is that of the upright plane on its diagonal; a plane's corners 0 and 1 are its ends.
-        last = 2 if solid else 1
-        bx, bz = corners[index, 0, 0], corners[index, 1, 0]
-        dx, dz = corners[index, 0, last] - bx, corners[index, 1, last] - bz
-        length = np.sqrt(dx * dx + dz * dz)
-        if length == 0.0:
+        last = 2 if int(row[LATERAL]) == VEHICLE else 1
+        ends = (own[0, 0], own[1, 0], own[0, last], own[1, last])
+        if abs(sun[0] * (ends[3] - ends[1]) - sun[1] * (ends[2] - ends[0])) < _GRAZING_M:
             continue
-        dx, dz = dx / length, dz / length
-        cross = to_x * dz - to_z * dx
-        if abs(cross) < 1e-3:
-            continue
+        _throw(own, row[HEIGHT], sun[0], sun[1], reached)
+        y0, y1, x0, x1 = image_bounds(reached, 0.0, camera, height, width)
         for y in range(y0, y1):
             for x in range(x0, x1):
-                if through[y, x] < OPAQUE:
-                    continue
                 ray_x, ray_y = ray(camera, per_focal, x, y)
-                if ray_y <= 1e-3:
+                if through[y, x] < OPAQUE or ray_y <= 1e-3:
                     continue
                 depth = camera[CAMERA_HEIGHT] / ray_y
-                if depth < NEAREST:
-                    continue
-                gx, gz = ray_x * depth - bx, depth - bz
-                v = -(gx * dz - gz * dx) / cross
-                u = (gx + v * to_x) * dx + (gz + v * to_z) * dz
-                per_x = camera[FOCAL] / depth
-                per_z = per_x * max(ray_y, 0.1)
-                inside = box(min(u, length - u), min(v, row[HEIGHT] - v), per_x, per_z)
-                if inside > 0.0:
-                    if not solid:
-                        inside *= _silhouette(row, u, v, per_z, tile)
-                    shadow[y, x] = max(shadow[y, x], inside)
+                if depth >= NEAREST:
+                    scale = (camera[FOCAL] / depth, camera[FOCAL] / depth * max(ray_y, 0.1))
+                    kept = _shade_of(row, ends, sun, (ray_x * depth, depth), scale, tile)
+                    shadow[y, x] = max(shadow[y, x], kept)

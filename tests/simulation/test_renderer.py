@@ -11,6 +11,7 @@ from eventdet.simulation import Renderer, Scene, make_scene
 from eventdet.simulation import _columns as column
 from eventdet.simulation._ground_kernels import draw_background
 from eventdet.simulation._render_kernels import draw_surfaces, measure_owners
+from eventdet.simulation._shadow_kernels import draw_shadows
 from eventdet.simulation._surfaces import footprints
 from eventdet.simulation.traffic import Objects
 
@@ -191,3 +192,17 @@ def test_light_is_finite_positive_and_repeats() -> None:
     assert np.isfinite(first).all()
     assert first.min() > 0
     assert np.array_equal(first, second)
+
+
+def test_a_posts_shadow_lies_away_from_the_sun() -> None:
+    # For each metre of height the shadow moves 1 m to the left and 2 m ahead; the post is 2 m high and 0.4 m wide.
+    rows = np.array([post(0, depth=10.0, x=(-0.2, 0.2), height=2.0)])
+    light = daylight()
+    light[column.SUN_X], light[column.SUN_UP], light[column.SUN_Z] = 0.4, 0.4, -0.8
+    through, shadow = np.ones(tuple(SIZE), np.float32), np.zeros(tuple(SIZE), np.float32)
+    tile = np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
+    draw_shadows(rows, np.stack(footprints(rows), axis=1), camera(), light, tile, through, shadow)
+    # The top's shadow lies at x = -2, z = 14: column 152 - 200 * 2.2 / 14 and row 100 + 200 * 1.5 / 14.
+    left, top, right, bottom = extent((shadow > 0.5).astype(np.int32), 1)
+    assert (left, right) == pytest.approx((152 - 200 * 2.2 / 14, 152 + 200 * 0.2 / 10), abs=2)
+    assert (top, bottom) == pytest.approx((100 + 300 / 14, 130), abs=1)
