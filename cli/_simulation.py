@@ -56,7 +56,9 @@ def simulate_recording(
         typer.echo(
             f"{summary.td_path}: synthetic, {summary.num_events:,} events, {seconds:g} s, seed {config.seed}\n"
             f"{summary.bbox_path}: {summary.num_boxes} boxes\n"
-            f"sha256 {summary.sha256}" + "".join(f"\nfaults: {name} {count}" for name, count in summary.faults.items())
+            f"sha256 {summary.sha256}"
+            + (f"\nlost in the readout: {summary.num_lost:,} events" if summary.num_lost else "")
+            + "".join(f"\nfaults: {name} {count}" for name, count in summary.faults.items())
         )
 
 

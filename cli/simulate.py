@@ -105,7 +105,8 @@ def _check_form(given: set[str]) -> None:
     from eventdet.errors import OptionError
 
     if not any(needed <= given <= needed | also for needed, also in _FORMS):
+        got = ", ".join(sorted(given)) or "nothing"
         raise OptionError(
-            f"simulate writes either one recording or a data set, or shows them, got {', '.join(sorted(given))}",
+            f"simulate writes either one recording or a data set, or shows them, got {got}",
             hint="eventdet simulate -o NAME_td.dat, or eventdet simulate FOLDER --recordings 10",
         )

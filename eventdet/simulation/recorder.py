@@ -15,7 +15,7 @@ from .renderer import Renderer
 from .scene import Scene, make_scene
 from .sensor import Sensor, make_sensor
 
-__all__ = ["CHUNK_US", "SimulatedRecording", "iter_simulate", "simulate"]
+__all__ = ["CHUNK_US", "SimulatedRecording", "iter_simulate", "simulate", "start_simulation"]
 
 CHUNK_US = 1_000_000
 """Time that one piece covers when nothing else is said."""
@@ -68,9 +68,18 @@ def iter_simulate(config: SimulationConfig, *, chunk_us: int = CHUNK_US) -> Iter
     OptionError
         When the duration or the chunk is outside its rule.
     """
+    return start_simulation(config, chunk_us=chunk_us)[1]
+
+
+def start_simulation(
+    config: SimulationConfig, *, chunk_us: int = CHUNK_US
+) -> tuple[Sensor, Iterator[tuple[Events, Boxes]]]:
+    """Return the camera of a recording, which counts what it loses, and its pieces; as :func:`iter_simulate`."""
     if chunk_us <= 0:
         raise OptionError(f"chunk_us must be > 0, got {chunk_us}")
-    return _chunks(*_start(config), config, chunk_us)
+    scene = make_scene(config.seed, config.duration_us, preset=config.preset, size=config.size)
+    sensor = make_sensor(config.camera, size=config.size, seed=config.seed)
+    return sensor, _chunks(scene, sensor, config, chunk_us)
 
 
 def simulate(config: SimulationConfig) -> SimulatedRecording:
@@ -97,14 +106,9 @@ def simulate(config: SimulationConfig) -> SimulatedRecording:
     >>> recording.events.is_sorted(), recording.config.size
     (True, SensorSize(height=240, width=304))
     """
-    scene, sensor = _start(config)
-    events, boxes = zip(*_chunks(scene, sensor, config, CHUNK_US), strict=True)
+    sensor, pieces = start_simulation(config)
+    events, boxes = zip(*pieces, strict=True)
     return SimulatedRecording(Events.concatenate(events), Boxes.concatenate(boxes), config, sensor.num_lost)
-
-
-def _start(config: SimulationConfig) -> tuple[Scene, Sensor]:
-    scene = make_scene(config.seed, config.duration_us, preset=config.preset, size=config.size)
-    return scene, make_sensor(config.camera, size=config.size, seed=config.seed)
 
 
 def _chunks(scene: Scene, sensor: Sensor, config: SimulationConfig, chunk_us: int) -> Iterator[tuple[Events, Boxes]]:

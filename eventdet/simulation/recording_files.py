@@ -13,7 +13,7 @@ from eventdet.events import Events
 
 from .config import SimulationConfig
 from .labels import ground_truth
-from .recorder import CHUNK_US, iter_simulate
+from .recorder import CHUNK_US, start_simulation
 
 __all__ = ["WrittenRecording", "write_recording"]
 
@@ -35,6 +35,9 @@ class WrittenRecording:
 
     num_boxes: int
     """Boxes written."""
+
+    num_lost: int
+    """Events that the readout of the camera had no time for."""
 
     sha256: str
     """Digest of the event file, the same on every machine."""
@@ -93,12 +96,13 @@ def write_recording(
     if not path.name.endswith("_td.dat"):
         raise OptionError(f"the event file must end in _td.dat, got {path.name}", hint=f"use -o {path.stem}_td.dat")
     _make_folder(path)
+    sensor, pieces = start_simulation(config)
     boxes: list[Boxes] = []
     num_events = 0
 
     def film() -> Iterator[Events]:
         nonlocal num_events
-        for number, (events, labels) in enumerate(iter_simulate(config), start=1):
+        for number, (events, labels) in enumerate(pieces, start=1):
             boxes.append(labels)
             num_events += len(events)
             yield events
@@ -113,7 +117,7 @@ def write_recording(
         _write_truth(path.with_name(path.name.removesuffix("_td.dat") + "_truth.npz"), config)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), digest, repairs)
+    return WrittenRecording(path, bbox_path, num_events, sum(map(len, boxes)), sensor.num_lost, digest, repairs)
 
 
 def _write_truth(path: Path, config: SimulationConfig) -> None:

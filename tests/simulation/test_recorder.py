@@ -90,7 +90,7 @@ def test_the_chunk_length_does_not_change_the_recording(chunk_us: int) -> None:
         assert len(events) == 0 or (events.t[0] >= k * chunk_us and events.t[-1] < (k + 1) * chunk_us)
 
 
-def test_a_slow_readout_loses_and_delays_events_but_keeps_their_order() -> None:
+def test_a_slow_readout_loses_and_delays_events_but_keeps_their_order(tmp_path: Path) -> None:
     slow = dataclasses.replace(ATIS, readout=ReadoutModel(jitter_us=200.0, capacity_hz=50_000.0, backlog_us=500.0))
     config = SimulationConfig(5, 120_000, sensor=slow)
     recording = simulate(config)
@@ -98,6 +98,7 @@ def test_a_slow_readout_loses_and_delays_events_but_keeps_their_order() -> None:
     assert recording.num_lost > 0
     assert 0 <= seen - len(recording.events) - recording.num_lost < 100
     assert len(recording.events) <= 0.12 * 50_000 + 1
+    assert write_recording(tmp_path / "slow_td.dat", config).num_lost == recording.num_lost
     pieces = Events.concatenate(events for events, _ in iter_simulate(config, chunk_us=7_000))
     assert pieces.is_sorted()
     assert np.array_equal(pieces.t, recording.events.t)
