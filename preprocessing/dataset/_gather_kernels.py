@@ -11,11 +11,10 @@ __all__ = ["gather_pixels"]
 
 @njit(cache=True, nogil=True)
 def gather_pixels(planes: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64], out: NDArray[Any]) -> None:
-    """Fill `out` (n, H, W): pixel (r, c) of each plane is that at (rows[r], columns[c]), zero where one is negative.
+    """Move pixels into `out` (n, H, W): (r, c) of each plane is that at (rows[r], columns[c]), unless one is negative.
 
     Columns are negative at their ends alone, so that the pixels between are moved without asking.
     """
-    out[:] = 0
     first, last = 0, len(columns)
     while first < last and columns[first] < 0:
         first += 1

@@ -95,12 +95,11 @@ class ClipTransform:
         return events
 
     def move_tensor(self, tensor: NDArray[Any], out: NDArray[Any]) -> None:
-        """Fill `out` (..., H, W) with the moved `tensor` (..., h, w); what comes from beyond it is zero."""
+        """Move `tensor` (..., h, w) into `out` (..., H, W), which keeps what it holds where nothing comes to."""
         from ._gather_kernels import gather_pixels
 
         (height, width), target = tensor.shape[-2:], out.shape[-2:]
         if not self.moves_pixels:
-            out[...] = 0
             out[..., :height, :width] = tensor
             return
         rows, columns = np.full(target[0], -1), np.full(target[1], -1)

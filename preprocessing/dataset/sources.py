@@ -5,7 +5,7 @@ process for itself, and a bounded number stays open.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -108,7 +108,7 @@ class ClipSource(Protocol):
     def fill(self, t0_us: int, outs: Sequence[Tensor], transform: ClipTransform | None = None) -> None:
         """Fill each of `outs` with the tensor of one window; the first begins at `t0_us`.
 
-        Beyond the recording there is nothing, and tensors are zero.
+        Beyond the recording and beside its picture tensors are as without events.
         """
 
 
@@ -237,12 +237,13 @@ class FrameSource:
         transform = transform or ClipTransform(self.picture)
         is_plain = self.picture == self.size and not transform.moves_pixels
         for index, out in enumerate(outs, start=first):
-            if not 0 <= index < len(frames):
-                out.fill(0)
-            elif is_plain:
+            is_stored = 0 <= index < len(frames)
+            if is_stored and is_plain:
                 frames.rows.read(index, index + 1, out[None])
             else:
-                transform.move_tensor(frames[index], out)
+                out[...] = _without_events(self.representation, self.size, self.window_us)
+                if is_stored:
+                    transform.move_tensor(frames[index], out)
             if transform.swaps_polarity:
                 out[...] = np.flip(out, self.representation.axes.index("polarity")).copy()
 
@@ -310,7 +311,7 @@ def frame_sources(path: str | Path, name: str | None = None, *, target: SensorSi
     InputError
         When there is no stored recording, or one has no tensors.
     OptionError
-        When `name` is needed or unknown, `target` is too small, or windows end by count.
+        When `name` is needed or unknown, `target` is too small, windows end by count, or tensors have larger cells.
     """
     sources = []
     for found in find_stored_recordings(path):
@@ -319,6 +320,8 @@ def frame_sources(path: str | Path, name: str | None = None, *, target: SensorSi
         if frames.ends_us is not None:
             raise OptionError(f"{found}: stored windows end by count, clips need one length", hint="use event_sources")
         picture = SensorSize(*frames.rows.shape[-2:])
+        if frames.representation.shape(picture) != frames.rows.shape[1:]:
+            raise OptionError(f"{found}: cells of stored tensors are not pixels", hint="use event_sources")
         size = fit_pixels(picture, target or picture, fit="none").target
         stored = name or recording.frame_names[0]
         sources.append(
@@ -367,16 +370,15 @@ def _fit(sensor: SensorSize, target: SensorSize, fit: str) -> PixelMap:
     return fit_pixels(sensor, target, fit=fit)
 
 
+@lru_cache(maxsize=16)
+def _without_events(representation: Representation, size: SensorSize, window_us: int) -> Tensor:
+    """Return the tensor of an empty window, which is not zero for all representations."""
+    return representation(Events.empty(), 0, window_us, fit_pixels(size, size))
+
+
 def _place_boxes(boxes: Boxes, pixels: PixelMap) -> Boxes:
     ordered = boxes[np.argsort(boxes.t, kind="stable")]
-    placed = Boxes.from_xyxy(
-        pixels.to_target(ordered.xyxy),
-        t=ordered.t,
-        class_id=ordered.class_id,
-        score=ordered.score,
-        track_id=ordered.track_id,
-    )
-    return placed.clipped(pixels.target)
+    return replace(ordered, xyxy=pixels.to_target(ordered.xyxy)).clipped(pixels.target)
 
 
 def _cut(

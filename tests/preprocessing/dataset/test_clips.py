@@ -115,6 +115,33 @@ def test_first_clip_of_a_recording_is_padded_with_empty_windows(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize("name", ["ternary", "tore", "voxel"])
+def test_what_is_beyond_stored_tensors_is_as_without_events(tmp_path: Path, name: str) -> None:
+    representation, target = Representation(name, bins=2), SensorSize(14, 20)
+    first = Boxes.from_xyxy([[0, 0, 4, 4]], t=START_US + WINDOW_US)
+    write_recordings(tmp_path / "dat", [50_000], [first])
+    convert(tmp_path / "dat", tmp_path / "store", ConvertOptions(representation, window_us=WINDOW_US))
+    options = ClipOptions(num_windows=3)
+    for augmentation in (None, Augmentation(flip=1.0), Augmentation(translate=1.0)):
+        stored, cut = (
+            _dense(ClipDataset(sources, options, augmentation)[0])
+            for sources in (
+                frame_sources(tmp_path / "store", target=target),
+                event_sources(tmp_path / "dat", representation, window_us=WINDOW_US, target=target),
+            )
+        )
+        np.testing.assert_array_equal(stored, cut)
+    assert np.unique(stored[0]).size == 1
+
+
+def test_stored_cells_that_are_not_pixels_are_refused(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "dat", [50_000])
+    representation = Representation("averaged_time_surface", bins=1)
+    convert(tmp_path / "dat", tmp_path / "store", ConvertOptions(representation, window_us=WINDOW_US))
+    with pytest.raises(OptionError, match="cells of stored tensors are not pixels"):
+        frame_sources(tmp_path / "store")
+
+
 def test_label_belongs_to_the_newest_window_that_has_ended_by_it(recordings: tuple[Path, list[Events]]) -> None:
     folder, _ = recordings
     dataset = ClipDataset(_events_of(folder), ClipOptions(num_windows=5, align="grid"))
