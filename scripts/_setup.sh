@@ -14,4 +14,10 @@ if ! cat .venv/.installed-dev ".venv/.installed-$1" 2>/dev/null | grep -qx "$wan
     .venv/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$1]"
     echo "$wanted" >".venv/.installed-$1"
 fi
+# A compiled kernel stays in use although another one that is inlined into it has changed: Numba looks at one file only.
+kernels=$(find eventdet models preprocessing -name '*_kernels.py' -print0 | sort -z | xargs -0 cat | sha256sum)
+if ! grep -qsxF -- "$kernels" .venv/.kernels; then
+    find eventdet models preprocessing -name '*.nb[ci]' -delete
+    echo "$kernels" >.venv/.kernels
+fi
 PATH=$PWD/.venv/bin:$PATH
