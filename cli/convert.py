@@ -120,7 +120,7 @@ def command(
     from eventdet.preprocessing import ConvertOptions, Shard, convert
     from eventdet.units import parse_duration_us
 
-    grid = parse_windows(window, stride)
+    grid = parse_windows(window, stride, names=("--window", "--stride"))
     options = ConvertOptions(
         representation=parse_representation(representation, bins=bins),
         window_us=grid.length_us,

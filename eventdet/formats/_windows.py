@@ -63,7 +63,12 @@ _COUNT = re.compile(r"\s*(\d+)\s*ev\s*")
 
 
 def parse_windows(
-    window: str, stride: str | None = None, *, start_us: int | None = None, stop_us: int | None = None
+    window: str,
+    stride: str | None = None,
+    *,
+    start_us: int | None = None,
+    stop_us: int | None = None,
+    names: tuple[str, str] = ("window", "stride"),
 ) -> WindowGrid:
     """Return the grid of windows that a text asks for.
 
@@ -75,6 +80,8 @@ def parse_windows(
         In the same units; the window by default.
     start_us, stop_us : int, optional
         Of the grid.
+    names : tuple of two str
+        What the caller's users know the two texts as, for messages.
 
     Raises
     ------
@@ -86,8 +93,8 @@ def parse_windows(
     >>> parse_windows("50ms,20000ev")
     WindowGrid(length_us=50000, stride_us=50000, start_us=None, stop_us=None, num_events=20000, stride_events=20000)
     """
-    length_us, num_events = _parse_extent(window, "window")
-    stride_us, stride_events = _parse_extent(window if stride is None else stride, "stride")
+    length_us, num_events = _parse_extent(window, names[0])
+    stride_us, stride_events = _parse_extent(window if stride is None else stride, names[1])
     return check_grid(WindowGrid(length_us, stride_us, start_us, stop_us, num_events, stride_events))
 
 
