@@ -23,12 +23,15 @@ FromZero = Annotated[
 
 def parse_limits_us(recording: "Recording", start: str | None, end: str | None) -> tuple[int | None, int | None]:
     """Return start and end on the clock of the recording, given relative to its first event."""
+    from eventdet.errors import OptionError
     from eventdet.units import parse_duration_us
 
     limits = [
         None if text is None else parse_duration_us(text, name=name)
         for name, text in (("--start", start), ("--end", end))
     ]
+    if limits[1] is not None and limits[1] <= (limits[0] or 0):
+        raise OptionError(f"--end must be after --start, got {end} and {start or '0s'}")
     # The first stamp of a stream format costs a pass through it.
     first = 0 if limits == [None, None] else recording.t_first_us
     start_us, end_us = (None if limit is None else first + limit for limit in limits)

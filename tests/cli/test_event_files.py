@@ -55,9 +55,10 @@ def test_cut_keeps_the_part_that_was_asked_for(dat: Path, tmp_path: Path, capsys
     [
         (["--roi", "1,2"], "region must be x,y,width,height"),
         (["--end", "5"], "--end must be a number with a unit"),
+        (["--start", "2s", "--end", "1s"], "--end must be after --start, got 1s and 2s"),
         (["--encoding", "evt2"], "encoding must be one of dat"),
     ],
-    ids=["roi", "end", "encoding"],
+    ids=["roi", "end", "order", "encoding"],
 )
 def test_cut_of_a_wrong_option_is_exit_code_2(
     dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
