@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,9 @@ __all__ = [
     "open_stored_recording",
 ]
 
+_MOST_FOLDERS = 1 << 14
+"""Folders without a recording that are searched, some seconds: no output has so many, the root of a disk has."""
+
 
 def is_store(path: str | Path) -> bool:
     """Return whether `path` is a complete stored recording; a folder of several is not one."""
@@ -47,10 +51,41 @@ def find_stored_recordings(path: str | Path) -> list[Path]:
 
 
 def find_recording_folders(root: Path) -> list[Path]:
-    """Return the folders below `root` that are named as recordings, sound or not, sorted; hidden ones left out."""
-    found = (path for path in root.rglob("*.zarr") if path.is_dir() and not path.name.startswith("."))
-    # A store within a store is neither.
-    return sorted(path for path in found if (path / "zarr.json").exists() or not any(path.rglob("*.zarr")))
+    """Return the folders below `root` that are named as recordings, sound or not, sorted; hidden ones left out.
+
+    Raises
+    ------
+    InputError
+        When a folder cannot be read, or there are too many for this to be an output of ``convert``.
+    """
+    try:
+        return sorted(_search(root, count(1))) if root.is_dir() else []
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or root}: cannot be read ({error.strerror})", hint="give the folder of the recordings"
+        ) from error
+
+
+def _search(folder: Path, searched: Iterator[int]) -> list[Path]:
+    """Return what is named as a recording below `folder`; `searched` counts the folders that are looked into."""
+    if next(searched) > _MOST_FOLDERS:
+        raise InputError(
+            f"{folder}: search ends after {_MOST_FOLDERS} folders", hint="give the folder of the recordings"
+        )
+    found: list[Path] = []
+    for path in folder.iterdir():
+        if path.name.startswith(".") or not path.is_dir():
+            continue
+        is_named = path.suffix == ".zarr"
+        if is_named and (path / "zarr.json").exists():
+            found.append(path)
+            continue
+        below = [] if path.is_symlink() else _search(path, searched)
+        # What holds recordings is none itself.
+        found += below or ([path] if is_named else [])
+    return found
 
 
 def open_stored_recording(path: str | Path) -> "StoredRecording":

@@ -1,5 +1,6 @@
 """Stored recordings: what goes in comes out, only whole recordings appear, damage is found."""
 
+import errno
 import json
 import shutil
 import tempfile
@@ -294,6 +295,27 @@ def test_nothing_foreign_and_damaged_metadata_do_not_open(tmp_path: Path) -> Non
         open_stored_recording(tmp_path)
     assert not is_store(tmp_path)
     assert not is_store(tmp_path / "absent")
+
+
+def test_search_of_too_many_folders_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventdet.preprocessing.store._MOST_FOLDERS", 3)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    assert find_stored_recordings(tmp_path) == []
+    (tmp_path / "c").mkdir()
+    with pytest.raises(InputError, match="search ends after 3 folders"):
+        open_stored_recording(tmp_path)
+
+
+def test_search_of_a_folder_that_vanishes_or_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)"):
+        open_stored_recording(tmp_path)
 
 
 def test_folder_of_several_recordings_names_one_to_open(tmp_path: Path) -> None:
