@@ -50,7 +50,7 @@ class NpyReader:
         except _HEADER_ERRORS as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise FormatError(f"{where}: broken .npy header ({reason}), at byte 0", hint="copy it again") from error
-        is_list = len(shape) <= 1 or (len(shape) == 2 and shape[1] == 4 and not is_fortran)
+        is_list = len(shape) <= 1 or (len(shape) == 2 and shape[1] == 4)
         if dtype.hasobject or not 0 < dtype.itemsize <= _LARGEST_ROW or not is_list or min(shape, default=0) < 0:
             raise FormatError(
                 f"{where}: cannot read an array of dtype {dtype} and shape {shape}",
@@ -59,13 +59,17 @@ class NpyReader:
         self.shape: tuple[int, ...] = shape
         self.dtype: np.dtype[Any] = dtype
         self._per_row = shape[1] if len(shape) == 2 else 1
-        self._left = shape[0] * self._per_row if shape else 1
+        self._is_transposed = is_fortran and self._per_row > 1
+        self._start = file.tell()
+        self._num_rows = shape[0] if shape else 1
+        self._row = 0
 
     def skip(self, num_rows: int) -> None:
         """Pass over the next rows; of a packed file they are unpacked, of any other not even read."""
-        passed = min(num_rows * self._per_row, self._left)
-        self._file.seek(passed * self.dtype.itemsize, 1)
-        self._left -= passed
+        passed = min(num_rows, self._num_rows - self._row)
+        self._row += passed
+        if not self._is_transposed:
+            self._file.seek(passed * self._per_row * self.dtype.itemsize, 1)
 
     def read(self, num_rows: int) -> NDArray[Any]:
         """Return the next rows, fewer at the end.
@@ -75,13 +79,26 @@ class NpyReader:
         FormatError
             When the data end before the array does.
         """
-        wanted = min(num_rows * self._per_row, self._left)
-        data = self._file.read(wanted * self.dtype.itemsize)
-        if len(data) < wanted * self.dtype.itemsize:
-            raise FormatError(f"{self._where}: cut, {self._left} of its numbers are left", hint="copy it again")
-        self._left -= wanted
-        values = np.frombuffer(data, self.dtype)
-        return values.reshape(-1, 4) if len(self.shape) == 2 else values
+        wanted = min(num_rows, self._num_rows - self._row)
+        if self._is_transposed:
+            rows = np.stack([self._read_column(place, wanted) for place in range(self._per_row)], axis=1)
+        else:
+            values = self._read_numbers(wanted * self._per_row)
+            rows = values.reshape(-1, self._per_row) if len(self.shape) == 2 else values
+        self._row += wanted
+        return rows
+
+    def _read_column(self, place: int, num_rows: int) -> NDArray[Any]:
+        """Return the next rows of one column, each of which lies in one piece."""
+        self._file.seek(self._start + (place * self._num_rows + self._row) * self.dtype.itemsize)
+        return self._read_numbers(num_rows)
+
+    def _read_numbers(self, count: int) -> NDArray[Any]:
+        data = self._file.read(count * self.dtype.itemsize)
+        if len(data) < count * self.dtype.itemsize:
+            left = self._num_rows - self._row
+            raise FormatError(f"{self._where}: cut, {left} of its rows are left", hint="copy it again")
+        return np.frombuffer(data, self.dtype)
 
 
 class NpyWriter:

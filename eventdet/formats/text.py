@@ -30,6 +30,7 @@ CSV = column_encoding("csv")
 
 _BLOCK_BYTES = 1 << 22
 _LONGEST_LINE = 1 << 10
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SEPARATORS = re.compile(rb"[,;\s]+")
 _SIZE_COMMENT = re.compile(rb"#.*?(\d{1,5}x\d{1,5})")
 
@@ -112,13 +113,14 @@ def _parse_layout(head: bytes) -> _Layout | None:
     order: tuple[int, ...] = (0, 1, 2, 3)
     size: SensorSize | None = None
     named = False
-    offset = 0
-    for line in head.splitlines(keepends=True):
+    begin = len(_BYTE_ORDER_MARK) if head.startswith(_BYTE_ORDER_MARK) else 0
+    offset = begin
+    for line in head[begin:].splitlines(keepends=True):
         fields = [field for field in _SEPARATORS.split(line.strip().lstrip(b"#").strip()) if field]
         numbers = _floats(fields)
         if line.startswith(b"#") and (match := _SIZE_COMMENT.match(line)):
             size = _size(match[1].decode("ascii"))
-        elif numbers is not None and len(numbers) == 2 and offset == 0:
+        elif numbers is not None and len(numbers) == 2 and offset == begin:
             size = _size(f"{fields[0].decode('ascii')}x{fields[1].decode('ascii')}")
         elif numbers is not None and len(numbers) > max(order) and not line.startswith(b"#"):
             return _Layout(order, offset, size)
@@ -137,9 +139,14 @@ def _names(line: bytes) -> list[str]:
 
 def _floats(fields: list[bytes]) -> list[float] | None:
     try:
-        return [float(field) for field in fields] if fields else None
+        return [float(_as_number(field)) for field in fields] if fields else None
     except ValueError:
         return None
+
+
+def _as_number(text: bytes) -> bytes:
+    """Return `text` with numbers for the truth values that pandas writes for a polarity of dtype bool."""
+    return text.replace(b"True", b"1").replace(b"False", b"0")
 
 
 def _size(text: str) -> SensorSize | None:
@@ -175,7 +182,7 @@ def _parse(block: bytes, order: tuple[int, ...]) -> NDArray[np.float64]:
         with warnings.catch_warnings():
             # No line at all is no event.
             warnings.simplefilter("ignore", UserWarning)
-            text = io.BytesIO(block.replace(b",", b" ").replace(b";", b" "))
+            text = io.BytesIO(_as_number(block.replace(b",", b" ").replace(b";", b" ")))
             return np.loadtxt(text, usecols=order, ndmin=2, comments="#")
     except ValueError:
         return _numbers(block.splitlines(), order)

@@ -437,7 +437,7 @@ _COLUMN_CASES = [
         sensor_size=_GEN1,
     ),
     DirtyFile(
-        "npy-cut", _npy([(1, 2, False, 10)], _FIELDS)[:-1], error="cut, 1 of its numbers are left", sensor_size=_GEN1
+        "npy-cut", _npy([(1, 2, False, 10)], _FIELDS)[:-1], error="cut, 1 of its rows are left", sensor_size=_GEN1
     ),
     DirtyFile("npy-of-labels", _npy([(1.0, 2.0)], [("x", "<f4"), ("w", "<f4")]), error="no events", sensor_size=_GEN1),
 ]

@@ -122,6 +122,16 @@ def test_npy_rows_without_names_are_t_x_y_p(tmp_path: Path, dtype: str) -> None:
     assert read(tmp_path / "a.npy") == ROWS
 
 
+def test_npy_rows_in_columns_are_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # np.stack of columns, transposed, is saved column after column.
+    monkeypatch.setattr("eventdet.formats.npy.BLOCK_EVENTS", 700)
+    events = random_events(3000)
+    np.save(tmp_path / "a.npy", np.stack([column.astype(np.int64) for column in events]).T)
+    assert read(tmp_path / "a.npy") == rows(events)
+    recording = open_recording(tmp_path / "a.npy", sensor_size=GEN1)
+    assert rows(recording.slice(40_000, 60_000)) == rows(events.between(40_000, 60_000))
+
+
 def test_one_damaged_time_does_not_turn_microseconds_into_seconds(tmp_path: Path) -> None:
     lines = [f"{100 * k},1,2,1" for k in range(200)]
     lines[7] = "700.5,1,2,1"
@@ -200,6 +210,14 @@ def test_csv_with_the_index_of_pandas_is_read_without_it(tmp_path: Path, separat
     lines = ["", "x", "y", "t", "p"], *([str(k), str(x), str(y), str(t), str(p)] for k, (t, x, y, p) in enumerate(ROWS))
     (tmp_path / "a.csv").write_text("".join(separator.join(line) + "\n" for line in lines))
     assert read(tmp_path / "a.csv") == ROWS
+
+
+@pytest.mark.parametrize("header", ["", "t,x,y,p\n", "# 304x240\n"], ids=["none", "names", "size"])
+def test_csv_with_a_byte_order_mark_and_truth_values_is_read(tmp_path: Path, header: str) -> None:
+    lines = "".join(f"{t},{x},{y},{bool(p)}\n" for t, x, y, p in ROWS)
+    (tmp_path / "a.csv").write_text(header + lines, encoding="utf-8-sig")
+    assert read(tmp_path / "a.csv") == ROWS
+    assert inspect_recording(tmp_path / "a.csv", sensor_size=GEN1).repairs == {}
 
 
 def test_csv_longer_than_a_block_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
