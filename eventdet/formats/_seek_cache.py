@@ -23,8 +23,9 @@ from ._state import CLOCK, LIMITS
 
 __all__ = ["cached_index"]
 
-_LAYOUT = b"eventdet seek index 1"
-"""To be changed with the layout of the file or the meaning of a slot of the state."""
+_LAYOUT = b"eventdet seek index 2"
+"""To be raised with the layout of the file, the meaning of a slot of the state, or what a decoder reads: an index from
+before would tell another number of events than the file is read with."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _SMALLEST_CACHED = 1 << 22
