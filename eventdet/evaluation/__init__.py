@@ -1,15 +1,30 @@
 """How good detections are, measured against labels."""
 
 from .average_precision import AveragePrecision, average_precision
+from .evaluate import Evaluation, RecordingResults, RecordingScore, evaluate
+from .false_alarms import FalseAlarms, count_false_alarms
+from .matching import MATCHINGS, Results, boxes_at
 from .metrics import COCO, COCO_IOU_THRESHOLDS, COCO_SIZES, YOLO, Metric, SizeRange
+from .protocols import PROTOCOLS, Protocol
 
 __all__ = [
     "COCO",
     "COCO_IOU_THRESHOLDS",
     "COCO_SIZES",
+    "MATCHINGS",
+    "PROTOCOLS",
     "YOLO",
     "AveragePrecision",
+    "Evaluation",
+    "FalseAlarms",
     "Metric",
+    "Protocol",
+    "RecordingResults",
+    "RecordingScore",
+    "Results",
     "SizeRange",
     "average_precision",
+    "boxes_at",
+    "count_false_alarms",
+    "evaluate",
 ]

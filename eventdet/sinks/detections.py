@@ -2,7 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError, OptionError
@@ -12,7 +15,23 @@ from eventdet.geometry import SensorSize
 from .jsonl import JSONL_VERSION, SUMMARY_TYPE
 from .result import StreamHeader
 
-__all__ = ["read_detections"]
+__all__ = ["SavedWindows", "read_detections", "read_windows"]
+
+
+class SavedWindows(NamedTuple):
+    """What a file of JSON lines says of its windows, those without boxes included."""
+
+    header: StreamHeader
+    """What holds for the stream."""
+
+    t_us: NDArray[np.int64]
+    """Shape (n,): ends of the windows, microseconds."""
+
+    latency_us: NDArray[np.int64] | None
+    """Shape (n,): total latency of each; None when a window does not tell its own."""
+
+    boxes: Boxes
+    """All boxes in file order, stamped with the end of their window."""
 
 
 def read_detections(path: str | Path) -> tuple[StreamHeader | None, Boxes]:
@@ -44,6 +63,13 @@ def read_detections(path: str | Path) -> tuple[StreamHeader | None, Boxes]:
         return None, read_boxes(file)
     if file.suffix != ".jsonl":
         raise OptionError(f"{file}: detections must be .jsonl or .npy, got {file.suffix or 'no suffix'!r}")
+    windows = read_windows(file)
+    return windows.header, windows.boxes
+
+
+def read_windows(path: str | Path) -> SavedWindows:
+    """Return every window of a file of JSON lines; raises `InputError` and `FormatError` as `read_detections` does."""
+    file = Path(path)
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
@@ -51,13 +77,18 @@ def read_detections(path: str | Path) -> tuple[StreamHeader | None, Boxes]:
     if not lines:
         raise FormatError(f"{file}: empty file, the header record is missing")
     header = _parse_header(_parse_line(lines[0], f"{file}: line 1"), f"{file}: line 1")
-    parts = []
+    stamps, latencies, parts = [], [], []
     for number, line in enumerate(lines[1:], start=2):
         where = f"{file}: line {number}"
         record = _parse_line(line, where)
         if record.get("type") != SUMMARY_TYPE:
-            parts.append(_parse_boxes(record, where))
-    return header, Boxes.concatenate(parts)
+            t_us, latency_us, boxes = _parse_window(record, where)
+            stamps.append(t_us)
+            latencies.append(latency_us)
+            parts.append(boxes)
+    known = [latency_us for latency_us in latencies if latency_us is not None]
+    measured = np.array(known, np.int64) if len(known) == len(latencies) else None
+    return SavedWindows(header, np.array(stamps, np.int64), measured, Boxes.concatenate(parts))
 
 
 def _parse_line(line: bytes, where: str) -> dict[str, object]:
@@ -99,18 +130,21 @@ def _parse_header(record: dict[str, object], where: str) -> StreamHeader:
         raise FormatError(f"{where}: broken header record: {_reason(error)}") from error
 
 
-def _parse_boxes(record: dict[str, object], where: str) -> Boxes:
+def _parse_window(record: dict[str, object], where: str) -> tuple[int, int | None, Boxes]:
+    """Return the end of a window, its total latency in microseconds if it has one, and its boxes."""
     try:
         t_us = int(cast("int", record["t_us"]))
+        total_ms = cast("dict[str, float]", record.get("latency_ms", {})).get("total")
         rows = cast("list[dict[str, Any]]", record["boxes"])
-        return Boxes.from_xywh(
+        boxes = Boxes.from_xywh(
             [row["xywh"] for row in rows],
             t=t_us,
             class_id=[row["class_id"] for row in rows],
             score=[row["score"] for row in rows],
             track_id=[-1 if row["track_id"] is None else row["track_id"] for row in rows],
         )
-    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        return t_us, None if total_ms is None else round(1e3 * total_ms), boxes
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise FormatError(f"{where}: broken window record: {_reason(error)}") from error
 
 

@@ -1,6 +1,7 @@
 """Detections read back: the round trip, and files that are not what they claim."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from eventdet import Boxes
 from eventdet.errors import FormatError, InputError, OptionError
 from eventdet.sinks import StreamHeader, StreamTotals, WindowResult, open_sink, read_detections
+from eventdet.sinks.detections import read_windows
 from eventdet.sinks.jsonl import header_record
 
 
@@ -115,3 +117,26 @@ def test_folder_is_an_input_error(tmp_path: Path) -> None:
 def test_unknown_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"detections must be \.jsonl or \.npy, got '\.csv'"):
         read_detections(tmp_path / "boxes.csv")
+
+
+def test_windows_come_back_with_their_latency_and_the_empty_ones(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = tmp_path / "detections.jsonl"
+    with open_sink(str(target), header=header) as sink:
+        for result in results:
+            sink.write(replace(result, latency_ms={"total": 12.5}))
+    windows = read_windows(target)
+    assert windows.t_us.tolist() == [result.t_us for result in results]
+    assert windows.latency_us is not None
+    assert windows.latency_us.tolist() == [12_500] * len(results)
+
+
+def test_latency_that_one_window_does_not_tell_is_not_known(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = tmp_path / "detections.jsonl"
+    with open_sink(str(target), header=header) as sink:
+        sink.write(replace(results[0], latency_ms={"total": 12.5}))
+        sink.write(replace(results[1], latency_ms={}))
+    assert read_windows(target).latency_us is None

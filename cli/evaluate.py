@@ -1,0 +1,133 @@
+"""``eventdet evaluate``: scores under named protocols, of saved detections or of a detector run here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._options import Quiet, SensorSizeText, parse_sensor_size
+
+if TYPE_CHECKING:
+    from eventdet.evaluation import Protocol
+
+    from ._evaluation import Evaluated
+
+__all__ = ["command"]
+
+_EXIT_PARTIAL = 5
+
+
+def command(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Detections (.jsonl, .npy, folders); with --weights: recordings.", show_default=False),
+    ],
+    labels: Annotated[
+        list[Path] | None, typer.Option(help="Labels: _bbox.npy, stores, folders.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Run this detector: bundled name or .safetensors file.", show_default=False)
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="rvt, prophesee, prophesee-cli, side20, yolo, or all.")] = "rvt",
+    matching: Annotated[
+        str | None,
+        typer.Option(help="exact, all-in-window or newest-before; default: the protocol's.", show_default=False),
+    ] = None,
+    tolerance: Annotated[
+        str | None, typer.Option(help="Farthest, or with newest-before oldest, result of a label.", show_default=False)
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            help="Newest finished result at a label: `measured`, or a time like 20ms for all.", show_default=False
+        ),
+    ] = None,
+    alarm_score: Annotated[
+        float, typer.Option(help="Lowest score of a false positive where nothing is labelled.", min=0.0, max=1.0)
+    ] = 0.25,
+    classes: Annotated[str, typer.Option(help="Names by class id, for .npy.")] = "car,pedestrian",
+    conf: Annotated[float, typer.Option(help="With --weights: lowest score.", min=0.0, max=1.0)] = 0.001,
+    iou: Annotated[float, typer.Option(help="With --weights: overlap that suppresses.", min=0.0, max=1.0)] = 0.45,
+    max_det: Annotated[int, typer.Option(help="With --weights: most detections a window.", min=1)] = 300,
+    dtype: Annotated[str, typer.Option(help="With --weights: auto, float32 or bfloat16.")] = "auto",
+    sensor_size: SensorSizeText = None,
+    json: Annotated[Path | None, typer.Option(help="Write everything here as JSON.", show_default=False)] = None,
+    quiet: Quiet = False,
+) -> int:
+    """Score detections against labels under a named protocol, or under all of them side by side."""
+    from eventdet.errors import OptionError
+    from eventdet.evaluation import evaluate
+
+    # It loads NumPy, which `eventdet --help` does without.
+    from ._evaluation import format_evaluations, read_recordings, with_constant_latency, write_report
+
+    protocols = _protocols(protocol, matching, tolerance)
+    if weights is None:
+        if not labels:
+            raise OptionError("saved detections need --labels", hint="or run a detector with --weights")
+        names = tuple(name.strip() for name in classes.split(","))
+        paths = [Path(path) for path in inputs]
+        evaluated = read_recordings(paths, labels, class_names=names, size=parse_sensor_size(sensor_size))
+    else:
+        evaluated = _detect(inputs, weights, labels, conf=conf, iou=iou, max_det=max_det, dtype=dtype, quiet=quiet)
+    recordings = evaluated.recordings
+    if latency is not None and latency != "measured":
+        from eventdet.units import parse_duration_us
+
+        recordings = with_constant_latency(recordings, parse_duration_us(latency, name="--latency"))
+    evaluations = [
+        evaluate(
+            recordings,
+            rules,
+            num_classes=len(evaluated.class_names),
+            with_latency=latency is not None,
+            alarm_score=alarm_score,
+        )
+        for rules in protocols
+    ]
+    if json is not None:
+        write_report(json, evaluated, evaluations)
+    typer.echo(format_evaluations(evaluated, evaluations))
+    return _EXIT_PARTIAL if evaluated.skipped else 0
+
+
+def _protocols(name: str, matching: str | None, tolerance: str | None) -> list["Protocol"]:
+    """Return the protocols that are asked for, with another matching where the user gave one."""
+    from dataclasses import replace
+
+    from eventdet.errors import check_option
+    from eventdet.evaluation import PROTOCOLS
+    from eventdet.units import parse_duration_us
+
+    check_option("--protocol", name, [*PROTOCOLS, "all"])
+    chosen = list(PROTOCOLS.values()) if name == "all" else [PROTOCOLS[name]]
+    if matching is not None:
+        # Prophesee's tolerance is no age limit of another matching.
+        own_us = PROTOCOLS["prophesee"].tolerance_us if matching == "all-in-window" else None
+        chosen = [replace(rules, matching=matching, tolerance_us=own_us) for rules in chosen]
+    if tolerance is not None:
+        tolerance_us = parse_duration_us(tolerance, name="--tolerance")
+        chosen = [replace(rules, tolerance_us=tolerance_us) for rules in chosen]
+    return chosen
+
+
+def _detect(
+    inputs: list[str],
+    weights: str,
+    labels: list[Path] | None,
+    *,
+    conf: float,
+    iou: float,
+    max_det: int,
+    dtype: str,
+    quiet: bool,
+) -> "Evaluated":
+    from eventdet.errors import OptionError
+    from eventdet.streaming import StreamOptions
+
+    from ._evaluation import detect_recordings
+
+    if labels:
+        raise OptionError("--labels is for saved detections", hint="with --weights labels lie beside the recordings")
+    options = StreamOptions(conf=conf, iou=iou, max_detections=max_det)
+    return detect_recordings(inputs, weights, options, dtype=dtype, quiet=quiet)
