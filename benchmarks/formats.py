@@ -32,7 +32,7 @@ _EVENTS_PER_STAMP = 4
 _BURST_EVENTS = 8
 """An edge fires a run of neighbours in one row, which is what EVT3 has its vectors for."""
 
-_WRITERS = {
+_WRITERS: dict[str, tuple[str, Callable[..., None]]] = {
     "DAT": ("a.dat", write_dat),
     "EVT2": ("evt2.raw", write_evt2),
     "EVT2.1": ("evt21.raw", write_evt21),

@@ -180,6 +180,6 @@ class ColumnPayload(Payload):
     ) -> Decoder:
         if on_triggers is not None:
             # They lie apart from the events: all of them come first.
-            on_triggers(self.triggers())
+            on_triggers(self.read_triggers())
         # Faults are located by the number of the event, not by a byte.
         return Decoder(self.encoding, self.sensor_size, policy=self.policy, where=str(self.path), report=report)

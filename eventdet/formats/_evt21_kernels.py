@@ -17,6 +17,7 @@ __all__ = [
     "decode_evt21",
     "decode_evt21_swapped",
     "encode_evt21",
+    "encode_evt21_triggers",
     "find_evt21_swapped_triggers",
     "find_evt21_triggers",
 ]
@@ -162,6 +163,21 @@ def encode_evt21(
             mask |= np.int64(1) << (np.int64(x[i]) - base)
             i += 1
         words[written] = np.uint64(upper << 32 | mask)
+        written += 1
+    return written
+
+
+@njit(cache=True, nogil=True)
+def encode_evt21_triggers(
+    t: NDArray[np.int64], channel: NDArray[np.uint8], value: NDArray[np.uint8],
+    state: NDArray[np.int64], words: NDArray[np.uint64],
+) -> int:  # fmt: skip
+    """Encode external triggers; return the number of words written. `state` and `words` as in `encode_evt2`."""
+    written = 0
+    for i in range(len(t)):
+        written = _put_time(t[i] >> _LOW_BITS, state, words, written)
+        upper = _EXT_TRIGGER << 28 | (t[i] & 0x3F) << 22 | np.int64(channel[i]) << 8 | np.int64(value[i])
+        words[written] = np.uint64(upper << 32)
         written += 1
     return written
 

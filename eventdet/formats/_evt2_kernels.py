@@ -25,7 +25,7 @@ from ._state import (
     WRAPS,
 )
 
-__all__ = ["advance_high", "decode_evt2", "encode_evt2", "find_evt2_triggers"]
+__all__ = ["advance_high", "decode_evt2", "encode_evt2", "encode_evt2_triggers", "find_evt2_triggers"]
 
 _CD_ON = 0x1
 _TIME_HIGH = 0x8
@@ -202,20 +202,41 @@ def encode_evt2(
     for every 2**27 - 1 steps of TIME_HIGH, which keep the overflow readable across long silences.
     """
     written = 0
-    last = state[0]
     for i in range(len(t)):
         high = t[i] >> _LOW_BITS
-        if high != last:
-            last = max(last, 0)
-            while high - last >= _HALF:
-                last += _HALF - 1
-                words[written] = np.uint32(_TIME_HIGH << 28 | last & (_HIGH_RANGE - 1))
-                written += 1
-            words[written] = np.uint32(_TIME_HIGH << 28 | high & (_HIGH_RANGE - 1))
-            written += 1
-            last = high
+        if high != state[0]:
+            written = _put_time(high, state, words, written)
         low = t[i] & 0x3F
         words[written] = np.uint32(np.int64(p[i]) << 28 | low << 22 | np.int64(x[i]) << 11 | np.int64(y[i]))
         written += 1
-    state[0] = last
     return written
+
+
+@njit(cache=True, nogil=True)
+def encode_evt2_triggers(
+    t: NDArray[np.int64], channel: NDArray[np.uint8], value: NDArray[np.uint8],
+    state: NDArray[np.int64], words: NDArray[np.uint32],
+) -> int:  # fmt: skip
+    """Encode external triggers; return the number of words written. `state` and `words` as in `encode_evt2`."""
+    written = 0
+    for i in range(len(t)):
+        high = t[i] >> _LOW_BITS
+        if high != state[0]:
+            written = _put_time(high, state, words, written)
+        fields = (t[i] & 0x3F) << 22 | np.int64(channel[i]) << 8 | np.int64(value[i])
+        words[written] = np.uint32(_EXT_TRIGGER << 28 | fields)
+        written += 1
+    return written
+
+
+@njit(cache=True, nogil=True)
+def _put_time(high: int, state: NDArray[np.int64], words: NDArray[np.uint32], written: int) -> int:
+    """Append the TIME_HIGH words that lead to `high`; return the number of words written."""
+    last = max(state[0], 0)
+    while high - last >= _HALF:
+        last += _HALF - 1
+        words[written] = np.uint32(_TIME_HIGH << 28 | last & (_HIGH_RANGE - 1))
+        written += 1
+    words[written] = np.uint32(_TIME_HIGH << 28 | high & (_HIGH_RANGE - 1))
+    state[0] = high
+    return written + 1

@@ -31,7 +31,7 @@ from ._state import (
     Y,
 )
 
-__all__ = ["decode_evt3", "encode_evt3", "find_evt3_triggers"]
+__all__ = ["decode_evt3", "encode_evt3", "encode_evt3_triggers", "find_evt3_triggers"]
 
 _ADDR_Y = 0x0
 _ADDR_X = 0x2
@@ -251,6 +251,22 @@ def encode_evt3(
                 written += 1
         i = j
     state[0], state[1] = stamp, row
+    return written
+
+
+@njit(cache=True, nogil=True)
+def encode_evt3_triggers(
+    t: NDArray[np.int64], channel: NDArray[np.uint8], value: NDArray[np.uint8],
+    state: NDArray[np.int64], words: NDArray[np.uint16],
+) -> int:  # fmt: skip
+    """Encode external triggers; return the number of words written. `state` and `words` as in `encode_evt3`."""
+    written = 0
+    for i in range(len(t)):
+        if t[i] != state[0]:
+            written = _encode_time(t[i], state[0], words, written)
+            state[0] = t[i]
+        words[written] = _EXT_TRIGGER << 12 | np.int64(channel[i]) << 8 | np.int64(value[i])
+        written += 1
     return written
 
 

@@ -1,6 +1,6 @@
 """Prophesee RAW with EVT 2.0 words: 32 bits an event, and a TIME_HIGH word every 64 us."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from ._payload import Payload
 from ._raw_header import open_raw, raw_encoding
@@ -64,6 +65,7 @@ def write_evt2(
     *,
     date: str = "1970-01-01 00:00:00",
     synthetic: bool = False,
+    triggers: Sequence[Triggers] = (),
 ) -> None:
     """Write events as RAW with EVT 2.0 words.
 
@@ -79,16 +81,28 @@ def write_evt2(
         The date line; fixed by default, so that equal events give equal files.
     synthetic : bool
         Whether to mark the events as simulated, by a line that other readers pass over.
+    triggers : sequence of Triggers
+        External triggers, written before the first event with a later stamp. Batches that join the sequence while
+        `events` are taken are written too.
 
     Raises
     ------
     OptionError
-        When the events are out of order or off the sensor, or the sensor is too large.
+        When the events are out of order or off the sensor, a trigger comes too late or is on no channel of the
+        format, or the sensor is too large.
     OutputError
         When the folder is missing or cannot be written.
     """
-    from ._evt2_kernels import encode_evt2
+    from ._evt2_kernels import encode_evt2, encode_evt2_triggers
 
     # Two words an event at most: its own and a TIME_HIGH.
-    layout = RawLayout("2.0", EVT2.record_dtype, encode_evt2, words_per_event=2, filler_us=(1 << 33) - 64)
-    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic)
+    layout = RawLayout(
+        "2.0",
+        EVT2.record_dtype,
+        encode_evt2,
+        encode_evt2_triggers,
+        num_channels=32,
+        words_per_event=2,
+        filler_us=(1 << 33) - 64,
+    )
+    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic, triggers=triggers)

@@ -4,7 +4,7 @@ The GenX320 sends the two halves of a word in little-endian order, the IMX636 th
 Metavision's headers). Files do not always say which, so the words themselves are asked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from ._payload import Payload
 from ._raw_header import open_raw, raw_encoding, read_raw_header
@@ -98,13 +99,22 @@ def write_evt21(
     *,
     date: str = "1970-01-01 00:00:00",
     synthetic: bool = False,
+    triggers: Sequence[Triggers] = (),
 ) -> None:
     """Write events as RAW with EVT 2.1 words in little-endian order; parameters and errors as `write_evt2`."""
-    from ._evt21_kernels import encode_evt21
+    from ._evt21_kernels import encode_evt21, encode_evt21_triggers
 
     # Two words an event at most: its own and a TIME_HIGH.
-    layout = RawLayout("2.1", np.dtype("<u8"), encode_evt21, words_per_event=2, filler_us=(1 << 33) - 64)
-    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic)
+    layout = RawLayout(
+        "2.1",
+        np.dtype("<u8"),
+        encode_evt21,
+        encode_evt21_triggers,
+        num_channels=32,
+        words_per_event=2,
+        filler_us=(1 << 33) - 64,
+    )
+    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic, triggers=triggers)
 
 
 def _evidence(upper: NDArray[np.uint32], mask: NDArray[np.uint32], size: SensorSize) -> tuple[int, int]:

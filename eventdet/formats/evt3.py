@@ -3,7 +3,7 @@
 The clock is the file's own: no shift to zero, so that two readers of one file, or a reader and a trigger list, agree.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from ._payload import Payload
 from ._raw_header import open_raw, raw_encoding
@@ -67,14 +68,23 @@ def write_evt3(
     *,
     date: str = "1970-01-01 00:00:00",
     synthetic: bool = False,
+    triggers: Sequence[Triggers] = (),
 ) -> None:
     """Write events as RAW with EVT 3.0 words; parameters and errors as `write_evt2`.
 
     Five or more events of one row, stamp and polarity in a block of 32 columns become a vector, as sensors send it.
     Stamps count from zero: every 16.8 s of silence, before the first event too, cost three words.
     """
-    from ._evt3_kernels import encode_evt3
+    from ._evt3_kernels import encode_evt3, encode_evt3_triggers
 
     # Four words an event at most: TIME_HIGH, TIME_LOW, ADDR_Y and its own.
-    layout = RawLayout("3.0", EVT3.record_dtype, encode_evt3, words_per_event=4, filler_us=1 << 21)
-    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic)
+    layout = RawLayout(
+        "3.0",
+        EVT3.record_dtype,
+        encode_evt3,
+        encode_evt3_triggers,
+        num_channels=16,
+        words_per_event=4,
+        filler_us=1 << 21,
+    )
+    write_raw(Path(path), events, sensor_size, layout=layout, date=date, synthetic=synthetic, triggers=triggers)

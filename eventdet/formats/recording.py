@@ -151,7 +151,13 @@ class Recording:
             raise OptionError(f"num_events must be > 0, got {num_events}")
         return self._batches(self.report, num_events=num_events, out=out, on_triggers=on_triggers)
 
-    def span(self, start_us: int | None = None, stop_us: int | None = None) -> Iterator[Events]:
+    def span(
+        self,
+        start_us: int | None = None,
+        stop_us: int | None = None,
+        *,
+        on_triggers: Callable[[Triggers], None] | None = None,
+    ) -> Iterator[Events]:
         """Yield the events with ``start_us <= t < stop_us`` in order, in batches that are never empty.
 
         Unlike `slice` it holds one batch at a time, so that a part of any length stays within bounded memory.
@@ -160,6 +166,8 @@ class Recording:
         ----------
         start_us, stop_us : int, optional
             On the clock of the recording; without them the first or last event is the limit.
+        on_triggers : callable, optional
+            Takes the external triggers that the pass comes by, also some outside of the span.
 
         Yields
         ------
@@ -171,7 +179,7 @@ class Recording:
         FormatError
             When the policy is strict and a record needs a repair.
         """
-        for batch in self._events_from(start_us):
+        for batch in self._events_from(start_us, on_triggers):
             first = int(batch.t[0]) if start_us is None else start_us
             part = batch.between(first, int(batch.t[-1]) + 1 if stop_us is None else stop_us)
             if self._is_plain:
@@ -240,11 +248,15 @@ class Recording:
         """Yield all events, counted in `report`."""
         return self._payload.iter_events(report, num_events=num_events, out=out, on_triggers=on_triggers)
 
-    def _events_from(self, start_us: int | None) -> Iterator[Events]:
+    def _events_from(
+        self, start_us: int | None, on_triggers: Callable[[Triggers], None] | None = None
+    ) -> Iterator[Events]:
         """Yield batches that hold at least all events from `start_us` on."""
         if start_us is None or start_us <= 0 or not self._is_plain:
-            return self.chunks()
-        return self._payload.iter_events(self.report, num_events=_SOUGHT_EVENTS, begin=self._index.before(start_us))
+            return self.chunks(on_triggers=on_triggers)
+        return self._payload.iter_events(
+            self.report, num_events=_SOUGHT_EVENTS, begin=self._index.before(start_us), on_triggers=on_triggers
+        )
 
     @cached_property
     def _index(self) -> SeekIndex:
@@ -308,9 +320,11 @@ class DatRecording(Recording):
             return super().slice(t0_us, t1_us)
         return self._payload.read_records(self.report, *self._places(t0_us, t1_us))
 
-    def _events_from(self, start_us: int | None) -> Iterator[Events]:
+    def _events_from(
+        self, start_us: int | None, on_triggers: Callable[[Triggers], None] | None = None
+    ) -> Iterator[Events]:
         if start_us is None or not self.is_clean:
-            return super()._events_from(start_us)
+            return super()._events_from(start_us, on_triggers)
         place = self._payload.data_offset + 8 * self._places(start_us)[0]
         return self._payload.iter_events(
             self.report, num_events=_CHUNK_EVENTS, begin=Checkpoint(place, np.zeros(NUM_SLOTS, np.int64))

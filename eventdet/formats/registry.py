@@ -55,6 +55,9 @@ class EventFormat(NamedTuple):
     marks_synthetic: bool = False
     """Whether `write` takes ``synthetic=True`` and the file keeps it."""
 
+    keeps_triggers: bool = False
+    """Whether `write` takes ``triggers`` and the file keeps them."""
+
     recording: Callable[[Payload], Recording] = Recording
     """Class of the recording."""
 
@@ -76,9 +79,9 @@ FORMATS = {
     "dat": EventFormat(
         "Prophesee DAT 1 and 2", ".dat", is_dat, open_dat, write_dat, True, recording=_dat_recording, seek="bisection"
     ),
-    "evt2": EventFormat("Prophesee RAW, EVT 2.0", ".raw", is_evt2, open_evt2, write_evt2, True),
-    "evt21": EventFormat("Prophesee RAW, EVT 2.1", ".raw", is_evt21, open_evt21, write_evt21, True),
-    "evt3": EventFormat("Prophesee RAW, EVT 3.0", ".raw", is_evt3, open_evt3, write_evt3, True),
+    "evt2": EventFormat("Prophesee RAW, EVT 2.0", ".raw", is_evt2, open_evt2, write_evt2, True, True),
+    "evt21": EventFormat("Prophesee RAW, EVT 2.1", ".raw", is_evt21, open_evt21, write_evt21, True, True),
+    "evt3": EventFormat("Prophesee RAW, EVT 3.0", ".raw", is_evt3, open_evt3, write_evt3, True, True),
     "evt4": EventFormat("Prophesee RAW, EVT 4.0", ".raw", is_evt4, open_evt4),
     "es": EventFormat("Event Stream 2, DVS", ".es", is_es, open_es, write_es),
     "aedat2": EventFormat("AEDAT 2.0 (jAER)", ".aedat", is_aedat2, open_aedat2),

@@ -1,14 +1,18 @@
 """From one event file to another, whole or in part, with bounded memory."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from eventdet.errors import OptionError, check_option
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
+from eventdet.triggers import Triggers
 
 from .recording import Recording
 from .registry import FORMATS
@@ -17,6 +21,7 @@ __all__ = [
     "EventOrigin",
     "Region",
     "TranscodeSummary",
+    "TriggerQueue",
     "output_format",
     "transcode",
     "write_events",
@@ -75,6 +80,43 @@ class Region(NamedTuple):
         return events[(x < self.width) & (y < self.height)]
 
 
+class TriggerQueue:
+    """External triggers on their way from a reader to a writer, while the events of a span go the same way.
+
+    Parameters
+    ----------
+    start_us, stop_us : int, optional
+        The span; triggers outside of it do not belong to it.
+    """
+
+    def __init__(self, start_us: int | None = None, stop_us: int | None = None) -> None:
+        self._limits = (-math.inf if start_us is None else start_us, math.inf if stop_us is None else stop_us)
+        self._waiting: list[Triggers] = []
+        self.passed: list[Triggers] = []
+        """For the writer, on its clock."""
+        self.num_put = 0
+        """Those of the span."""
+        self.repairs: dict[str, int] = {}
+        """How many were stamped before events that had been written, and raised to the last of these."""
+
+    def put(self, triggers: Triggers) -> None:
+        """Take what a reader has found."""
+        start_us, stop_us = self._limits
+        self._waiting.append(triggers[(triggers.t >= start_us) & (triggers.t < stop_us)])
+        self.num_put += len(self._waiting[-1])
+
+    def pass_on(self, offset_us: int, *, last_us: int) -> None:
+        """Hand what waits to the writer, `offset_us` earlier; events up to `last_us` have been written."""
+        found = Triggers.concatenate(self._waiting)
+        self._waiting.clear()
+        found = found[found.t >= offset_us]
+        num_late = int(np.count_nonzero(found.t < last_us))
+        if num_late:
+            self.repairs["triggers_clamped"] = self.repairs.get("triggers_clamped", 0) + num_late
+        if len(found):
+            self.passed.append(Triggers(np.maximum(found.t, last_us) - offset_us, found.channel, found.value))
+
+
 class EventOrigin(Protocol):
     """Where events come from, as far as a file says it of them: a recording, or a live source."""
 
@@ -114,7 +156,7 @@ class TranscodeSummary:
     """What was changed or dropped on reading, by name."""
 
     num_triggers_left_out: int
-    """External triggers that were read and not written: events alone are."""
+    """External triggers of the part that were not written, since the format has none or they would lie before zero."""
 
     keeps_synthetic_mark: bool
     """False when the recording is marked as synthetic and the new format has no place for the mark."""
@@ -208,9 +250,16 @@ def transcode(
     # Events of a topic in a bag, or from memory, have no file of their own.
     if output.exists() and recording.path.exists() and output.samefile(recording.path):
         raise OptionError(f"{output}: is the recording itself", hint="give another name")
-    batches = recording.span(start_us, stop_us)
+    triggers = TriggerQueue(start_us, stop_us)
     return write_events(
-        recording, batches, output, encoding=encoding, region=region, from_zero=from_zero, on_progress=on_progress
+        recording,
+        recording.span(start_us, stop_us, on_triggers=triggers.put),
+        output,
+        encoding=encoding,
+        region=region,
+        from_zero=from_zero,
+        on_progress=on_progress,
+        triggers=triggers,
     )
 
 
@@ -223,6 +272,7 @@ def write_events(
     region: Region | None = None,
     from_zero: bool = False,
     on_progress: Callable[[int], None] = lambda _num_events: None,
+    triggers: TriggerQueue | None = None,
 ) -> TranscodeSummary:
     """Write events as they come as an event file; parameters and errors as `transcode`.
 
@@ -234,23 +284,27 @@ def write_events(
         Its events in time order; they are taken once the output is known to be written.
     output : str or Path
         File to write; it appears when the batches have ended.
+    triggers : TriggerQueue, optional
+        Where the external triggers of the batches arrive; without it they are left out, as `origin` counts them.
     """
     output = Path(output)
     name = output_format(output, encoding=encoding)
     size = origin.sensor_size
-    mark = {"synthetic": True} if origin.synthetic and FORMATS[name].marks_synthetic else {}
-    tally = _Tally(region, from_zero, on_progress)
+    marks = {"synthetic": True} if origin.synthetic and FORMATS[name].marks_synthetic else {}
+    tally = _Tally(region, from_zero, on_progress, triggers or TriggerQueue())
+    kept = {"triggers": tally.triggers.passed} if FORMATS[name].keeps_triggers else {}
     triggers_before = origin.report.trigger_words
-    _writers()[name](output, tally.of(batches), size, **mark)
+    _writers()[name](output, tally.of(batches), size, **marks, **kept)
+    num_triggers = tally.triggers.num_put if triggers else origin.report.trigger_words - triggers_before
     return TranscodeSummary(
         output=str(output),
         format=name,
         sensor_size=size,
         num_events=tally.num_events,
         num_bytes=output.stat().st_size,
-        repairs=origin.report.repairs,
-        num_triggers_left_out=origin.report.trigger_words - triggers_before,
-        keeps_synthetic_mark=origin.synthetic == bool(mark),
+        repairs=origin.report.repairs | tally.triggers.repairs,
+        num_triggers_left_out=num_triggers - (sum(map(len, tally.triggers.passed)) if kept else 0),
+        keeps_synthetic_mark=origin.synthetic == bool(marks),
     )
 
 
@@ -265,11 +319,13 @@ class _Tally:
     region: Region | None
     from_zero: bool
     on_progress: Callable[[int], None]
+    triggers: TriggerQueue
     num_events: int = 0
     offset_us: int | None = None
 
     def of(self, batches: Iterator[Events]) -> Iterator[Events]:
         """Yield what is left of each batch."""
+        last_us = 0
         for given in batches:
             batch = given if self.region is None else self.region.of(given)
             if not len(batch):
@@ -277,5 +333,8 @@ class _Tally:
             if self.offset_us is None:
                 self.offset_us = int(batch.t[0]) if self.from_zero else 0
             self.num_events += len(batch)
+            self.triggers.pass_on(self.offset_us, last_us=last_us)
+            last_us = int(batch.t[-1])
             yield Events(batch.t - self.offset_us, batch.x, batch.y, batch.p) if self.offset_us else batch
             self.on_progress(self.num_events)
+        self.triggers.pass_on(self.offset_us or 0, last_us=last_us)

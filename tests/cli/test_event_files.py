@@ -78,13 +78,14 @@ def test_loss_of_triggers_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     # TIME_HIGH, TIME_LOW, ADDR_Y, ADDR_X, then two EXT_TRIGGER words of channel 1.
     words = struct.pack("<6H", 0x8000, 0x6005, 0x0001, 0x2002, 0xA101, 0xA100)
     (tmp_path / "in.raw").write_bytes(b"% evt 3.0\n% geometry 8x8\n% end\n" + words)
-    call = ["cut", str(tmp_path / "in.raw"), "-o", str(tmp_path / "out.raw"), "--json"]
+    call = ["cut", str(tmp_path / "in.raw"), "-o", str(tmp_path / "out.dat"), "--json"]
     assert run(call) == 0
     printed = capsys.readouterr()
     assert printed.err == "note: 2 external triggers are left out: a store keeps them\n"
     assert json.loads(printed.out)["num_triggers_left_out"] == 2
-    assert run(["cut", str(tmp_path / "out.raw"), "-o", str(tmp_path / "again.raw")]) == 0
+    assert run(["cut", str(tmp_path / "in.raw"), "-o", str(tmp_path / "out.raw")]) == 0
     assert capsys.readouterr().err == ""
+    assert len(open_recording(tmp_path / "out.raw").triggers()) == 2
 
 
 def test_formats_lists_every_format(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from eventdet.formats import (
     write_text,
 )
 from eventdet.geometry import SensorSize
+from eventdet.triggers import Triggers
 
 from .reference import random_events
 from .reference_ros import write_events
@@ -118,6 +119,19 @@ def test_written_file_is_read_the_same_by_others(tmp_path: Path, name: str, orac
     WRITERS[name](tmp_path / name, events, VGA)
     assert_equal(events, oracle(tmp_path / name, VGA))
     assert_equal(events, Events.concatenate(open_recording(tmp_path / name).chunks()))
+
+
+@pytest.mark.parametrize(
+    ("name", "oracle"),
+    [pytest.param(name, oracle, id=f"{name}-{package}") for name, oracle, package in ORACLES if name.endswith(".raw")],
+)
+def test_triggers_between_events_change_no_event_of_others(tmp_path: Path, name: str, oracle: Oracle) -> None:
+    events = random_events(20_000, width=640, height=480, last_us=40_000_000)
+    t = np.arange(0, 41_000_000, 33_333)
+    triggers = Triggers(t, np.full(len(t), 1, np.uint8), np.arange(len(t), dtype=np.uint8) % 2)
+    WRITERS[name](tmp_path / name, events, VGA, triggers=[triggers])
+    assert open_recording(tmp_path / name).triggers().t.tolist() == t.tolist()
+    assert_equal(events, oracle(tmp_path / name, VGA))
 
 
 @pytest.mark.parametrize(

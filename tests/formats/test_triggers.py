@@ -1,17 +1,20 @@
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.filters import FilteredRecording, parse_filter
-from eventdet.formats import EVT2, EVT3, Decoder, open_recording, recording_of_batches, write_dat
+from eventdet.formats import EVT2, EVT3, FORMATS, Decoder, open_recording, recording_of_batches, transcode, write_dat
+from eventdet.formats.transcode import TriggerQueue, write_events
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.triggers import Triggers
 
+from .reference import random_events, rows
 from .test_decoder import evt2_words, evt3_words
 
 EVT2_HEADER = b"% evt 2.0\n% format EVT2;height=240;width=304\n% end\n"
@@ -123,3 +126,90 @@ def test_triggers_check_their_columns() -> None:
     with pytest.raises(OptionError, match=r"triggers.value must be uint8 of shape \(2,\), got uint8 \(3,\)"):
         Triggers(np.zeros(2, np.int64), np.zeros(2, np.uint8), np.zeros(3, np.uint8))
     assert len(Triggers.concatenate([])) == 0
+
+
+WRITERS = {name: known.write for name, known in FORMATS.items() if known.write is not None and known.keeps_triggers}
+every_raw = pytest.mark.parametrize("name", WRITERS)
+
+
+def triggers_at(t: list[int], channel: int = 3) -> Triggers:
+    return Triggers(np.array(t, np.int64), np.full(len(t), channel, np.uint8), np.arange(len(t), dtype=np.uint8) % 2)
+
+
+@every_raw
+@given(
+    stamps=st.lists(st.integers(0, 1 << 26), max_size=20).map(sorted),
+    edges=st.lists(st.tuples(st.integers(0, 1 << 26), st.integers(0, 15), st.integers(0, 1)), max_size=8),
+    data=st.data(),
+)
+@settings(max_examples=40)
+def test_what_is_written_with_triggers_is_read_again(
+    name: str, stamps: list[int], edges: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    # Half of the triggers at the stamp of an event.
+    edges = [(t if i % 2 or not stamps else stamps[t % len(stamps)], c, v) for i, (t, c, v) in enumerate(edges)]
+    edges.sort(key=lambda edge: edge[0])
+    zeros = [0] * len(stamps)
+    events = Events.from_columns(t=stamps, x=zeros, y=zeros, p=zeros)
+    cut = data.draw(st.integers(0, len(stamps)))
+    t, channel, value = zip(*edges, strict=True) if edges else ((), (), ())
+    given_triggers = Triggers(np.array(t, np.int64), np.array(channel, np.uint8), np.array(value, np.uint8))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.raw"
+        WRITERS[name](path, iter([events[:cut], events[cut:]]), GEN1, triggers=[given_triggers])
+        # Strict: a time word in the wrong place would be a step back.
+        back = open_recording(path, policy="strict")
+        assert back.slice(0, 1 << 27).t.tolist() == stamps
+        assert trigger_rows(back.triggers()) == edges
+
+
+@every_raw
+def test_triggers_of_a_part_go_from_file_to_file(tmp_path: Path, name: str) -> None:
+    events = random_events(3000)
+    first, stop = int(events.t[500]), int(events.t[2000])
+    stamps = [first - 1, first, first + 7, int(events.t[1000]), stop - 1, stop, int(events.t[-1]) + 90]
+    WRITERS["evt2"](tmp_path / "in.raw", events, GEN1, triggers=[triggers_at(stamps)])
+    whole = transcode(open_recording(tmp_path / "in.raw"), tmp_path / "all.raw", encoding=name)
+    assert open_recording(tmp_path / "all.raw").triggers().t.tolist() == stamps
+    part = transcode(
+        open_recording(tmp_path / "in.raw"), tmp_path / "part.raw", encoding=name,
+        start_us=first, stop_us=stop, from_zero=True,
+    )  # fmt: skip
+    back = open_recording(tmp_path / "part.raw", policy="strict")
+    assert back.triggers().t.tolist() == [t - first for t in stamps[1:5]]
+    kept = events.between(first, stop)
+    assert rows(back.slice(0, 10**8)) == rows(Events(kept.t - first, kept.x, kept.y, kept.p))
+    assert (whole.num_triggers_left_out, part.num_triggers_left_out, whole.repairs) == (0, 0, {})
+
+
+def test_triggers_from_memory_are_written_or_counted(tmp_path: Path) -> None:
+    events = Events.from_columns(t=[50, 90], x=[1, 1], y=[1, 1], p=[0, 1])
+    recording = recording_of_batches(
+        "memory", lambda: [events], GEN1, format="memory", triggers=lambda: triggers_at([20, 70])
+    )
+    assert transcode(recording, tmp_path / "a.dat").num_triggers_left_out == 2
+    assert transcode(recording, tmp_path / "a.raw").num_triggers_left_out == 0
+    assert open_recording(tmp_path / "a.raw").triggers().t.tolist() == [20, 70]
+    # What lies before the first event would be before zero.
+    assert transcode(recording, tmp_path / "b.raw", from_zero=True).num_triggers_left_out == 1
+    assert open_recording(tmp_path / "b.raw").triggers().t.tolist() == [20]
+
+
+def test_a_trigger_behind_the_events_after_it_is_raised_and_counted(tmp_path: Path) -> None:
+    # TIME_HIGH 1 and 2, an event in each; then TIME_HIGH 1 again with a trigger at 64 + 9.
+    words = np.array([0x8 << 28 | 1, 0x0, 0x8 << 28 | 2, 0x0, 0x8 << 28 | 1, 0xA << 28 | 9 << 22], "<u4")
+    (tmp_path / "a.raw").write_bytes(EVT2_HEADER + words.tobytes())
+    recording, queue = open_recording(tmp_path / "a.raw"), TriggerQueue()
+    batches = recording.chunks(1, on_triggers=queue.put)
+    summary = write_events(recording, batches, tmp_path / "b.raw", encoding="evt2", triggers=queue)
+    assert summary.repairs == {"triggers_clamped": 1}
+    assert open_recording(tmp_path / "b.raw").slice(0, 1000).t.tolist() == [64, 128]
+    assert open_recording(tmp_path / "b.raw").triggers().t.tolist() == [128]
+
+
+def test_triggers_that_words_cannot_hold_raise(tmp_path: Path) -> None:
+    for wrong in (triggers_at([-1]), triggers_at([5], channel=16)):
+        with pytest.raises(OptionError, match=r"triggers must be from 0 us on, on channels below 16"):
+            WRITERS["evt3"](tmp_path / "a.raw", Events.empty(), GEN1, triggers=[wrong])
+    WRITERS["evt21"](tmp_path / "a.raw", Events.empty(), GEN1, triggers=[triggers_at([5], channel=31)])
+    assert trigger_rows(open_recording(tmp_path / "a.raw").triggers()) == [(5, 31, 0)]
