@@ -13,14 +13,14 @@ from ._options import Json
 
 __all__ = ["command"]
 
-_PARTS = ("formats", "tensors", "store", "loader", "step", "evaluation", "wire", "simulate")
+_PARTS = ("formats", "tensors", "store", "loader", "convert", "step", "evaluation", "wire", "simulate")
 
 
 def command(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Any of formats, tensors, store, loader, step, evaluation, wire, simulate; default: all.",
+            help="Any of formats, tensors, store, loader, convert, step, evaluation, wire, simulate; default: all.",
             show_default=False,
         ),
     ] = None,
