@@ -12,6 +12,7 @@ from eventdet.events import Events
 from eventdet.formats import Window, WindowGrid, cut_windows, open_recording, write_dat
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.models import StreamingDetector, build_detector
+from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
 from eventdet.report import ReadReport
 from eventdet.streaming import Streamer, StreamOptions
 
@@ -133,6 +134,33 @@ def test_a_file_gives_the_bits_of_the_events_in_memory(detector: StreamingDetect
     from_memory = list(Streamer(MemorySource(events, GEN1), detector, _options()))
     from_file = list(Streamer(open_recording(tmp_path / "a_td.dat"), detector, _options()))
     assert all(_same(a.boxes, b.boxes) for a, b in zip(from_memory, from_file, strict=True))
+
+
+@pytest.mark.parametrize("sensor", [SMALL, SensorSize(40, 60)], ids=["as large", "padded"])
+@pytest.mark.parametrize("stride_us", [50_000, 20_000], ids=["end to end", "overlapping"])
+def test_the_network_is_fed_the_bits_of_the_store(
+    detector: StreamingDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sensor: SensorSize, stride_us: int
+) -> None:
+    write_dat(tmp_path / "drive_td.dat", _events(sensor, silence=(100_000, 250_000)), sensor)
+    options = ConvertOptions(Representation("histogram", bins=1), window_us=50_000, stride_us=stride_us)
+    convert(tmp_path / "drive_td.dat", tmp_path / "store", options)
+    frames = open_stored_recording(tmp_path / "store").frames()
+    fed: list[torch.Tensor] = []
+    step = detector.step
+
+    def recorded_step(counts: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        fed.append(counts.clone())
+        return step(counts)
+
+    monkeypatch.setattr(detector, "step", recorded_step)
+    streamer = Streamer(open_recording(tmp_path / "drive_td.dat"), detector, _options(stride_us=stride_us))
+    spans = [(result.t0_us, result.t_us) for result in streamer]
+    assert spans == [frames.window(k) for k in range(len(frames))]
+    # The first step warms up and is fed nothing.
+    for tensor, counts in zip(frames, fed[1:], strict=True):
+        assert counts.dtype == torch.uint8
+        np.testing.assert_array_equal(counts.numpy()[:, :, : sensor.height, : sensor.width], tensor)
+        assert counts.sum() == tensor.sum()
 
 
 def test_a_source_of_unknown_extent_gives_the_results_of_a_known_one(detector: StreamingDetector) -> None:
