@@ -236,7 +236,12 @@ def hit_solid(
             best, part, face = hit[0], k, hit[2]
     if part < 0:
         return 0.0, 0.0, 0.0, 0.0, 0.0
-    at = (start[0] + best * ray[0], start[1] + best * ray[1], start[2] + best * ray[2])
+    # Beyond the outline, and far beyond it along a face seen edge on, the nearest point of the body gives the colour.
+    at = (
+        min(max(start[0] + best * ray[0], 0.0), 1.0),
+        min(max(start[1] + best * ray[1], -1.0), 1.0),
+        min(max(start[2] + best * ray[2], 0.0), 1.0),
+    )
     plane = PLANES[shape, part, face]
     mirror = _mirrored(row, plane, per_size, (ray_x * tx + tz, ray_x * tz - tx, -ray_y), tile)
     near, glow = _painted(row, part, face, at, camera[FOCAL] / best, mirror)
