@@ -45,7 +45,7 @@ class ClipSampler:
     Raises
     ------
     OptionError
-        When a value is outside its rule, or there are fewer recordings with clips than processes.
+        When a value is outside its rule, or a process would get no recording with clips, or none with a weight.
     """
 
     def __init__(
@@ -71,6 +71,10 @@ class ClipSampler:
                 f"each of {world_size} processes needs a recording with clips", hint="use fewer processes"
             )
         self._clips = np.array(clips_of_rank[rank])
+        if weights is not None and not all(weights[clips].sum() > 0 for clips in clips_of_rank):
+            raise OptionError(
+                f"each of {world_size} processes needs a clip with a weight > 0", hint="use fewer processes"
+            )
         self._weights = None if weights is None else weights[self._clips] / weights[self._clips].sum()
         self._length = -(-max(map(len, clips_of_rank)) // batch_size)
         self._dataset, self._batch_size, self._shuffle, self._key = dataset, batch_size, shuffle, (seed, rank)

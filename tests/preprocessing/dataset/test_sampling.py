@@ -135,6 +135,7 @@ def test_shares_are_disjoint_complete_and_even(lengths: list[int], world_size: i
         ({"world_size": 6}, "each of 6 processes needs a recording"),
         ({"weights": np.ones(3)}, "weights must be 18 numbers"),
         ({"weights": np.zeros(18)}, "weights must be 18 numbers"),
+        ({"weights": np.eye(18)[0], "world_size": 2}, "each of 2 processes needs a clip with a weight"),
     ],
 )
 def test_plan_that_cannot_be_is_refused(options: dict[str, int], message: str, dataset: ClipDataset) -> None:
