@@ -84,7 +84,7 @@ def estimate_conversion(
             _measure(sample, scratch / str(span_us), _part(options, span_us)) for span_us in (_SHORT_US, _SAMPLED_US)
         )
     source_bytes = _source_bytes(jobs)
-    in_sample = sum(open_recording(job.source, sensor_size=options.sensor_size).num_events for job in sample)
+    in_sample = sum(_count_events(job, options) for job in sample)
     num_events = round(in_sample * source_bytes / max(1, _source_bytes(sample)))
     sampled = f"the first {format_duration(_SAMPLED_US)} of {len(sample)} of {len(jobs)} files"
     return ConvertEstimate(
@@ -95,6 +95,16 @@ def estimate_conversion(
         seconds=_scaled(short, long, "seconds", len(jobs), num_events),
         how=f"{sampled}, {long.num_events:,} events",
     )
+
+
+def _count_events(job: ConversionJob, options: ConvertOptions) -> int:
+    """Return how many events of a recording lie in the part that is wanted."""
+    recording = open_recording(job.source, sensor_size=options.sensor_size, policy=options.policy)
+    if not options.takes_part:
+        return recording.num_events
+    first_us = recording.t_first_us
+    stop_us = None if options.end_us is None else first_us + options.end_us
+    return sum(len(batch) for batch in recording.span(first_us + (options.start_us or 0), stop_us))
 
 
 class _Measured(NamedTuple):

@@ -89,6 +89,8 @@ class ConvertOptions:
         check_grid(self.grid)
         if self.align == "label-end" and self.has_counts:
             raise OptionError("windows that end at labels have a length alone", hint="give a duration, like 50ms")
+        if self.align == "label-end" and self.stride_us not in (None, self.window_us):
+            raise OptionError("windows that end at labels have no stride", hint="leave out the stride")
         if (self.start_us or 0) < 0 or (self.end_us is not None and (self.start_us or 0) >= self.end_us):
             raise OptionError(f"start_us must be >= 0 and before end_us, got {self.start_us} and {self.end_us}")
         if self.sensor_size is not None:

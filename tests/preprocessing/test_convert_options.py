@@ -124,6 +124,7 @@ def test_labels_move_with_the_events(drive: Path) -> None:
         ({"align": "middle"}, "align must be one of grid, label-end"),
         ({"labels": "coco"}, "labels must be one of none"),
         ({"align": "label-end", "window_us": None, "window_events": 9}, "windows that end at labels have a length"),
+        ({"align": "label-end", "stride_us": 9}, "windows that end at labels have no stride"),
         ({"start_us": 5, "end_us": 5}, "start_us must be >= 0 and before end_us"),
         ({"start_us": -1}, "start_us must be >= 0"),
         ({"end_us": 0}, "start_us must be >= 0 and before end_us"),
@@ -202,3 +203,11 @@ def test_dry_run_estimates_what_a_conversion_writes_and_writes_nothing(
     assert run(["convert", str(drive), "-o", "never.zarr", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["num_events"] == 5000
     assert not Path("never.zarr").exists()
+
+
+def test_dry_run_of_a_part_counts_that_part(drive: Path) -> None:
+    options = ConvertOptions(window_us=50_000, start_us=200_000, end_us=600_000)
+    estimate = estimate_conversion([drive], options)
+    summary = convert(drive, drive.parent / "out.zarr", options)
+    assert 0 < estimate.num_events == summary.num_events < 5000
+    assert estimate.num_bytes == pytest.approx(summary.num_bytes, rel=0.01)
