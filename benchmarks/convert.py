@@ -44,9 +44,10 @@ class _DataSet(NamedTuple):
 
 _DATA_SETS = (
     _DataSet("Gen1", 25e9, 39.3, GEN1),
-    _DataSet("1 Mpx", 437e9, 14.65, SensorSize(720, 1280)),
+    _DataSet("1 Mpx", 437e9, 14.0, SensorSize(720, 1280)),
 )
-"""Events by the bytes of their DAT files, 200 GB and 3.5 TB; hours by de Tournemire et al. 2020, Perot et al. 2020."""
+"""Events by the bytes of their DAT files, 200 GB and 3.5 TB; hours by de Tournemire et al. 2020, and "more
+than 14" of Perot et al. 2020."""
 
 
 class _Seconds(NamedTuple):

@@ -17,7 +17,7 @@ def test_stages_add_up_to_the_whole_and_every_limit_is_named(monkeypatch: pytest
         "events to the store",
         "tensors to the store",
         "all of Gen1, 39.3 h",
-        "all of 1 Mpx, 14.65 h",
+        "all of 1 Mpx, 14 h",
     ]
     assert [row.unit for row in rows] == ["CPU-s"] * 5 + ["CPU-h"] * 2
     assert sum(row.value for row in rows[1:5]) == pytest.approx(rows[0].value)
