@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .config import DetectorConfig
 
 if TYPE_CHECKING:
-    from .detector import Detector, DetectorOutput, build_detector
+    from .detector import Detector, DetectorOutput, build_detector, repeat_image
     from .inference import StreamingDetector
     from .postprocess import boxes_from_logits
     from .training import Batch, TrainConfig, train
@@ -26,6 +26,7 @@ __all__ = [
     "build_detector",
     "bundled_names",
     "load_detector",
+    "repeat_image",
     "save_detector",
     "train",
 ]
@@ -40,6 +41,7 @@ _LAZY = {
     "build_detector": ".detector",
     "bundled_names": ".zoo",
     "load_detector": ".zoo",
+    "repeat_image": ".detector",
     "save_detector": ".zoo",
     "train": ".training",
 }

@@ -1,28 +1,24 @@
-"""EMS-ResNet: the encoding layer and four stages of residual blocks."""
-
-from collections.abc import Sequence
+"""The backbone: the encoding layer and four stages of residual blocks."""
 
 from torch import Tensor, nn
 
-from .blocks import ConvNorm, EMSBlock2, MSBlock
-from .lif import Membranes
+from .config import DetectorConfig
+from .families import Family
+from .lif import LIF, Membranes
 
-__all__ = ["STAGE_CHANNELS", "STEM_CHANNELS", "EMSResNet"]
-
-STEM_CHANNELS = 32
-"""Width of the encoding layer, which takes real values and has no neurons."""
+__all__ = ["STAGE_CHANNELS", "Backbone"]
 
 STAGE_CHANNELS = (64, 128, 256, 512)
-"""Widths of the stages, at strides 4, 8, 16 and 32."""
+"""Widths of the stages, at strides 4, 8, 16 and 32, in networks of width 1."""
 
 
 class Stage(nn.Module):
-    """An EMS-Block2 that halves rows and columns, then MS-Blocks."""
+    """A block that halves rows and columns, then blocks that keep the shape."""
 
-    def __init__(self, in_channels: int, out_channels: int, num_blocks: int, *, pool_first: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, num_blocks: int, family: Family) -> None:
         super().__init__()
-        first = EMSBlock2(in_channels, out_channels, stride=2, pool_first=pool_first)
-        self.blocks = nn.ModuleList([first, *(MSBlock(out_channels) for _ in range(num_blocks - 1))])
+        kept = (family.keep(out_channels) for _ in range(num_blocks - 1))
+        self.blocks = nn.ModuleList([family.widen(in_channels, out_channels), *kept])
 
     def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
         """Return currents, shape (T*B, out_channels, H/2, W/2)."""
@@ -31,33 +27,35 @@ class Stage(nn.Module):
         return x
 
 
-class EMSResNet(nn.Module):
-    """Backbone that turns encoded events into currents at strides 16 and 32.
+class Backbone(nn.Module):
+    """Turns encoded events into currents at four strides.
 
     Parameters
     ----------
-    channels : int
-        Input channels.
-    blocks : sequence of int
-        Blocks in each of the four stages.
-    pool_first : bool
-        Order within the shortcut of EMS-Block2.
+    config : DetectorConfig
+        Input channels, width and depth.
+    family : Family
+        Its blocks.
     """
 
-    def __init__(self, channels: int, blocks: Sequence[int], *, pool_first: bool = True) -> None:
+    def __init__(self, config: DetectorConfig, family: Family) -> None:
         super().__init__()
-        self.stem = ConvNorm(channels, STEM_CHANNELS, 3, stride=2)
+        width = config.channels_of(family.stem_channels)
+        self.stem = family.stem(config.channels, width)
+        self.stem_lif = LIF() if family.has_stem_neurons else None
         self.stages = nn.ModuleList()
-        width = STEM_CHANNELS
-        for out, count in zip(STAGE_CHANNELS, blocks, strict=True):
-            self.stages.append(Stage(width, out, count, pool_first=pool_first))
+        self.channels = tuple(config.channels_of(channels) for channels in STAGE_CHANNELS)
+        for out, count in zip(self.channels, config.network.blocks, strict=True):
+            self.stages.append(Stage(width, out, count, family))
             width = out
 
-    def forward(self, x: Tensor, membranes: Membranes) -> tuple[Tensor, Tensor]:
-        """Return currents of shape (T*B, 256, H/16, W/16) and (T*B, 512, H/32, W/32)."""
+    def forward(self, x: Tensor, membranes: Membranes) -> list[Tensor]:
+        """Return currents of shape (T*B, C, H/stride, W/stride) at strides 4, 8, 16 and 32."""
         x = self.stem(x)
+        if self.stem_lif is not None:
+            x = self.stem_lif(x, membranes)
         outputs: list[Tensor] = []
         for stage in self.stages:
             x = stage(x, membranes)
             outputs.append(x)
-        return outputs[-2], outputs[-1]
+        return outputs

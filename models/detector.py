@@ -1,23 +1,27 @@
 """The detector: encoding, backbone, neck and readout, for whole sequences and for single steps."""
 
+from collections import namedtuple
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from eventdet.errors import OptionError, check_option
 from eventdet.geometry import SensorSize
 
-from .backbone import EMSResNet
-from .config import STAGE_BLOCKS, DetectorConfig, check_input_size
+from .backbone import Backbone
+from .config import DetectorConfig, check_input_size
+from .families import family_of
 from .head import Detect, Neck
-from .lif import Membranes, split_steps
+from .lif import LIF, Membranes, Neurons, split_steps
 
-__all__ = ["READOUTS", "Detector", "DetectorOutput", "State", "build_detector"]
+__all__ = ["READOUTS", "Detector", "DetectorOutput", "State", "build_detector", "repeat_image"]
 
 State = tuple[Tensor, ...]
-"""Membranes after reset, one tensor (B, C, H, W) a layer of neurons, in the order in which they run."""
+"""Membranes after reset, one tensor (B, C, H, W) a layer of neurons, in the order in which they run. What a detector
+returns is a named tuple, whose names are :attr:`Detector.state_names`; what it takes may be any sequence."""
 
 READOUTS = ("mean", "steps")
 """``mean``: logits of the mean over the steps, as in the paper; ``steps``: the logits of each step."""
@@ -49,9 +53,16 @@ class Detector(nn.Module):
         self.config = config
         self.weights_hash = ""
         """SHA-256 of the file that the weights came from; empty when they came from none."""
-        self.backbone = EMSResNet(config.channels, STAGE_BLOCKS[config.name], pool_first=config.pool_first)
-        self.neck = Neck(shortcut_lif=config.shortcut_lif, pool_first=config.pool_first)
-        self.detect = Detect(Neck.channels, config.classes, config.anchors)
+        family = family_of(config)
+        self.backbone = Backbone(config, family)
+        self.neck = Neck(config, self.backbone.channels, family)
+        spiking = config.detection == "spiking"
+        self.readout_lifs = nn.ModuleList(LIF() for _ in range(config.heads * spiking))
+        self.detect = Detect(config, self.neck.channels)
+        self.state_names = tuple(
+            name.replace(".", "_") for name, module in self.named_modules() if isinstance(module, Neurons)
+        )
+        """A name for each membrane of the state: the layer's, with underscores."""
 
     def encode(self, counts: Tensor) -> Tensor:
         """Return event counts as the network takes them: ``min(count, count_clip) / count_clip``.
@@ -103,7 +114,7 @@ class Detector(nn.Module):
             logits = self.detect([split_steps(current, steps).mean(0) for current in currents])
         else:
             logits = tuple(split_steps(scale, steps) for scale in self.detect(currents))
-        return DetectorOutput(logits, membranes.state())
+        return DetectorOutput(logits, self._named(membranes.state()))
 
     def step(self, x: Tensor, state: Sequence[Tensor] | None = None) -> DetectorOutput:
         """Return the logits of one step, a tensor (B, anchors * (5 + classes), rows, columns) a scale, and the state.
@@ -127,13 +138,19 @@ class Detector(nn.Module):
         """
         self._check_input(x[None])
         membranes = Membranes(1, state)
-        return DetectorOutput(self.detect(self._currents(x, membranes)), membranes.state())
+        logits = self.detect(self._currents(x, membranes))
+        return DetectorOutput(logits, self._named(membranes.state()))
 
-    def _currents(self, x: Tensor, membranes: Membranes) -> tuple[Tensor, Tensor]:
+    def _currents(self, x: Tensor, membranes: Membranes) -> list[Tensor]:
         if not x.is_floating_point():
             x = self.encode(x)
-        currents: tuple[Tensor, Tensor] = self.neck(*self.backbone(x, membranes), membranes)
+        currents: list[Tensor] = self.neck(self.backbone(x, membranes), membranes)
+        if self.readout_lifs:
+            currents = [lif(current, membranes) for lif, current in zip(self.readout_lifs, currents, strict=True)]
         return currents
+
+    def _named(self, state: State) -> State:
+        return cast("State", _state_type(self.state_names)._make(state))
 
     def _check_input(self, x: Tensor) -> None:
         if x.ndim != 5 or 0 in x.shape:
@@ -142,6 +159,39 @@ class Detector(nn.Module):
         if channels != self.config.channels:
             raise OptionError(f"x must have {self.config.channels} channels, got {channels} in {tuple(x.shape)}")
         check_input_size(SensorSize(height, width))
+        if x.is_floating_point() and not torch.compiler.is_compiling() and not x.isfinite().all():
+            # Not a number fires no neuron: without this the network would go quiet, and stay so.
+            raise OptionError("x must be finite, got NaN or infinity", hint="event counts are whole numbers")
+
+
+@cache
+def _state_type(names: tuple[str, ...]) -> Any:
+    return namedtuple("DetectorState", names)
+
+
+def repeat_image(images: Tensor, num_steps: int) -> Tensor:
+    """Return still images as a sequence: the same at every step, as EMS-YOLO reads COCO.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, C, H, W)
+        Pictures, integer or floating.
+    num_steps : int
+        T.
+
+    Returns
+    -------
+    Tensor, shape (T, B, C, H, W)
+        A view.
+
+    Raises
+    ------
+    OptionError
+        When there are not four axes, or no step.
+    """
+    if images.ndim != 4 or num_steps < 1:
+        raise OptionError(f"images must be (B, C, H, W) for >= 1 steps, got {tuple(images.shape)} for {num_steps}")
+    return images.expand(num_steps, *images.shape)
 
 
 def build_detector(
@@ -152,13 +202,14 @@ def build_detector(
     Parameters
     ----------
     name : str
-        ``ems-res10``, ``ems-res18`` or ``ems-res34``.
+        A key of `NETWORKS`: ``ems-``, ``ms-`` or ``sew-`` with ``nano``, ``res10``, ``res18`` or ``res34``, or
+        ``wide-res10``, ``wide-res18``, ``wide-res34``, ``wide-res34-cat``.
     classes : int
         Number of classes.
     channels : int
-        Input channels: 2 for OFF and ON counts, 3 for the grey pictures of the reference.
+        Input channels: 2 for OFF and ON counts, 3 for pictures and for the grey frames of the reference.
     heads : int
-        Output scales.
+        Output scales, 2 or 4.
     **options
         Other fields of `DetectorConfig`.
 
@@ -177,9 +228,8 @@ def build_detector(
     >>> sum(weights.numel() for weights in build_detector("ems-res10", channels=3).parameters())
     6207050
     """
-    config = DetectorConfig(name, classes=classes, channels=channels, heads=heads)
     try:
-        config = replace(config, **options) if options else config
+        config = DetectorConfig(name, classes=classes, channels=channels, heads=heads, **options)
     except TypeError as error:
         raise OptionError(f"build_detector: {error}", hint="options are the fields of DetectorConfig") from error
     return Detector(config)

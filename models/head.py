@@ -1,4 +1,4 @@
-"""The two-scale head: a feature pyramid of spiking blocks and the detection convolutions."""
+"""The head: a feature pyramid of spiking blocks and the detection convolutions."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import EMSBlock1, EMSBlock2
-from .config import STRIDES, Anchors
+from .config import DetectorConfig
+from .families import Family
 from .lif import Membranes
 
 __all__ = ["BOX_VALUES", "Detect", "Neck"]
@@ -16,31 +16,71 @@ __all__ = ["BOX_VALUES", "Detect", "Neck"]
 BOX_VALUES = 5
 """Values an anchor besides its class scores: x, y, width, height, objectness."""
 
+_PUBLISHED_HEADS = 2
+
 _PRIOR_OBJECTS = 8
 """Objects that a 640-pixel picture is taken to hold before training, for the bias of the objectness."""
 
 _PRIOR_SIDE = 640
 
 
-class Neck(nn.Module):
-    """Joins the strides 16 and 32 of the backbone."""
+class Raise(nn.Module):
+    """Brings a coarse map to half its stride and joins it with the backbone's map there."""
 
-    channels = (256, 512)
-
-    def __init__(self, *, shortcut_lif: bool = True, pool_first: bool = True) -> None:
+    def __init__(self, in_channels: int, backbone_channels: int, out_channels: int, family: Family) -> None:
         super().__init__()
-        self.reduce = EMSBlock1(512, 256, shortcut_lif=shortcut_lif)
-        self.coarse = EMSBlock2(256, 512, pool_first=pool_first)
-        self.lateral = EMSBlock1(256, 128, kernel=1, shortcut_lif=shortcut_lif)
-        self.fine = EMSBlock1(128 + 256, 256, shortcut_lif=shortcut_lif)
+        self.lateral = family.narrow(in_channels, out_channels, kernel=1)
+        self.fine = family.join(out_channels + backbone_channels, out_channels)
 
-    def forward(self, stride16: Tensor, stride32: Tensor, membranes: Membranes) -> tuple[Tensor, Tensor]:
-        """Return currents of shape (T*B, 256, H/16, W/16) and (T*B, 512, H/32, W/32)."""
-        reduced = self.reduce(stride32, membranes)
+    def forward(self, coarse: Tensor, feature: Tensor, membranes: Membranes) -> Tensor:
+        """Return currents, shape (T*B, out_channels, H, W), of the size of `feature`."""
+        currents: Tensor = self.fine(_join(self.lateral(coarse, membranes), feature), membranes)
+        return currents
+
+
+class Neck(nn.Module):
+    """Joins the strides of the backbone, from coarse to fine.
+
+    Two scales, at strides 16 and 32, are EMS-YOLO's. Its four are unpublished: here the pyramid goes on to strides 8
+    and 4 in the same way, each output as wide as the stage of the backbone that it joins.
+
+    Parameters
+    ----------
+    config : DetectorConfig
+        Output scales.
+    channels : sequence of int
+        Widths of the backbone's stages, fine first.
+    family : Family
+        Its blocks.
+    """
+
+    def __init__(self, config: DetectorConfig, channels: Sequence[int], family: Family) -> None:
+        super().__init__()
+        stride4, stride8, stride16, stride32 = channels
+        self.reduce = family.reduce(stride32, stride16)
+        self.coarse = family.coarse(stride16, stride32)
+        self.lateral = family.narrow(stride16, stride16 // 2, kernel=1)
+        self.fine = family.join(stride16 // 2 + stride16, stride16)
+        self.finer = nn.ModuleList()
+        if config.heads > _PUBLISHED_HEADS:
+            self.finer.append(Raise(stride16, stride8, stride8, family))
+            self.finer.append(Raise(stride8, stride4, stride4, family))
+        self.channels = tuple(channels[-config.heads :])
+
+    def forward(self, features: Sequence[Tensor], membranes: Membranes) -> list[Tensor]:
+        """Return currents of shape (T*B, C, H/stride, W/stride) a scale, fine first; `features` are the backbone's."""
+        reduced = self.reduce(features[3], membranes)
         coarse = self.coarse(reduced, membranes)
-        raised = functional.interpolate(self.lateral(reduced, membranes), scale_factor=2.0, mode="nearest")
-        fine = self.fine(torch.cat((raised, stride16), dim=1), membranes)
-        return fine, coarse
+        fine = self.fine(_join(self.lateral(reduced, membranes), features[2]), membranes)
+        scales = [fine, coarse]
+        for step, feature in zip(self.finer, features[1::-1], strict=False):
+            scales.insert(0, step(scales[0], feature, membranes))
+        return scales
+
+
+def _join(coarse: Tensor, feature: Tensor) -> Tensor:
+    raised = functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
+    return torch.cat((raised, feature), dim=1)
 
 
 class Detect(nn.Module):
@@ -48,23 +88,21 @@ class Detect(nn.Module):
 
     Parameters
     ----------
+    config : DetectorConfig
+        Classes, strides and anchors, which are kept as a buffer beside the weights.
     channels : sequence of int
         Width of the currents at each scale.
-    classes : int
-        Number of classes.
-    anchors : Anchors
-        Width and height in input pixels, by scale; kept as a buffer beside the weights.
     """
 
     anchors: Tensor
     """Shape (scales, anchors, 2), float32, input pixels."""
 
-    def __init__(self, channels: Sequence[int], classes: int, anchors: Anchors) -> None:
+    def __init__(self, config: DetectorConfig, channels: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("anchors", torch.tensor(anchors, dtype=torch.float32), persistent=False)
-        per_anchor = BOX_VALUES + classes
-        self.convs = nn.ModuleList(nn.Conv2d(width, len(anchors[0]) * per_anchor, 1) for width in channels)
-        for conv, stride in zip(self.convs, STRIDES, strict=True):
+        self.register_buffer("anchors", torch.tensor(config.anchors, dtype=torch.float32), persistent=False)
+        per_anchor = BOX_VALUES + config.classes
+        self.convs = nn.ModuleList(nn.Conv2d(width, len(config.anchors[0]) * per_anchor, 1) for width in channels)
+        for conv, stride in zip(self.convs, config.strides, strict=True):
             _set_priors(conv, per_anchor, stride)
 
     def forward(self, currents: Sequence[Tensor]) -> tuple[Tensor, ...]:

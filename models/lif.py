@@ -14,13 +14,25 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from eventdet.errors import OptionError
 
 from . import _lif_cpu, _lif_torch
 from ._lif_torch import SURROGATE_HALF_WIDTH
 
-__all__ = ["DECAY", "LIF", "THRESHOLD", "Membranes", "lif", "lif_reference", "split_steps"]
+__all__ = [
+    "DECAY",
+    "LIF",
+    "THRESHOLD",
+    "Membranes",
+    "Neurons",
+    "SiLUNeurons",
+    "lif",
+    "lif_reference",
+    "silu_neurons",
+    "split_steps",
+]
 
 DECAY = 0.25
 """Share of the membrane that one step keeps (EMS-YOLO, Su et al. 2023)."""
@@ -184,11 +196,48 @@ class Membranes:
         return tuple(self._carried)
 
 
-class LIF(nn.Module):
-    """A layer of neurons for activations with the steps folded into the batch, ``[T*B, C, H, W]``."""
+def silu_neurons(x: Tensor, v0: Tensor | None = None, *, decay: float = DECAY) -> tuple[Tensor, Tensor]:
+    """Return SiLU of the membranes, and the membrane to start the next call from.
+
+    ``m[t] = decay * m[t-1] * (1 - silu(m[t-1])) + x[t]``: what the reference has where it does not spike, in its SEW
+    network and before the detection of its wide networks. Arguments and shapes as in :func:`lif`; the reset is
+    detached too.
+    """
+    v = _start(x, v0)
+    outputs = []
+    for current in x:
+        membrane = decay * v + current
+        output = functional.silu(membrane)
+        v = membrane * (1.0 - output.detach())
+        outputs.append(output.to(x.dtype))
+    return torch.stack(outputs), v
+
+
+class Neurons(nn.Module):
+    """A layer with a membrane for activations with the steps folded into the batch, ``[T*B, C, H, W]``."""
 
     def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
-        """Return the spikes of `x`, shape (T*B, C, H, W), and move the layer's membrane on."""
-        spikes, v = lif(split_steps(x, membranes.num_steps), membranes.take())
+        """Return what `x`, shape (T*B, C, H, W), makes the neurons put out, and move the layer's membrane on."""
+        outputs, v = self.run(split_steps(x, membranes.num_steps), membranes.take())
         membranes.put(v)
-        return spikes.flatten(0, 1)
+        return outputs.flatten(0, 1)
+
+    def run(self, x: Tensor, v0: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return outputs, shape (T, B, C, H, W), and the last membrane, shape (B, C, H, W)."""
+        raise NotImplementedError
+
+
+class LIF(Neurons):
+    """Neurons that spike."""
+
+    def run(self, x: Tensor, v0: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return spikes and membrane as :func:`lif` does."""
+        return lif(x, v0)
+
+
+class SiLUNeurons(Neurons):
+    """Neurons that put out SiLU of their membrane."""
+
+    def run(self, x: Tensor, v0: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return values and membrane as :func:`silu_neurons` does."""
+        return silu_neurons(x, v0)

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from eventdet.errors import OptionError
 
-from .config import STRIDES, DetectorConfig
+from .config import DetectorConfig
 from .head import BOX_VALUES
 
 __all__ = ["DEFAULT_GAINS", "DetectionLoss", "LossGains", "LossTerms", "StepTargets", "complete_iou"]
@@ -44,8 +44,8 @@ class LossGains:
     anchor_ratio: float = 4.0
     """Largest factor between a side of a box and of an anchor that learns it."""
 
-    balance: tuple[float, ...] = (4.0, 1.0)
-    """Weight of the objectness at each scale, fine first."""
+    balance: tuple[float, ...] = (4.0, 1.0, 0.25, 0.06)
+    """Weight of the objectness at each scale, fine first; those beyond the last scale are not used."""
 
 
 DEFAULT_GAINS = LossGains()
@@ -91,7 +91,7 @@ class DetectionLoss:
     def __init__(self, config: DetectorConfig, gains: LossGains = DEFAULT_GAINS) -> None:
         self.config = config
         self.gains = gains
-        if len(self.gains.balance) != config.heads:
+        if len(self.gains.balance) < config.heads:
             raise OptionError(f"balance must have {config.heads} values, got {len(self.gains.balance)}")
 
     def __call__(self, logits: Sequence[Tensor], targets: StepTargets) -> LossTerms:
@@ -145,10 +145,12 @@ class DetectionLoss:
 
     def _scale_loss(self, scale: int, output: Tensor, rows: NDArray[np.float32]) -> Tensor:
         """Return box, objectness and class loss of one scale; `output` is (pictures, C, rows, columns)."""
-        anchors = torch.tensor(self.config.anchors[scale], device=output.device) / STRIDES[scale]
+        anchors = torch.tensor(self.config.anchors[scale], device=output.device) / self.config.strides[scale]
         # (pictures, anchors, rows, columns, values)
         values = _split_anchors(output, len(anchors)).permute(0, 1, 3, 4, 2)
-        matches = self._match(torch.from_numpy(rows).to(output.device), anchors, STRIDES[scale], values.shape[2:4])
+        matches = self._match(
+            torch.from_numpy(rows).to(output.device), anchors, self.config.strides[scale], values.shape[2:4]
+        )
         objects = torch.zeros_like(values[..., 4])
         box_loss = class_loss = output.new_zeros(())
         if len(matches.class_id):

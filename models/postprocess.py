@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 
-from .config import STRIDES, DetectorConfig
+from .config import DetectorConfig
 
 __all__ = ["boxes_from_logits", "decode", "suppress"]
 
@@ -94,7 +94,7 @@ def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDA
         x1, y1, x2, y2 in input pixels, objectness, class probabilities; n over scales, anchors, rows and columns.
     """
     scales = []
-    for maps, anchors, stride in zip(logits, config.anchors, STRIDES, strict=True):
+    for maps, anchors, stride in zip(logits, config.anchors, config.strides, strict=True):
         batch, _, rows, columns = maps.shape
         values = _sigmoid(maps.reshape(batch, len(anchors), _BOX_VALUES + config.classes, rows, columns))
         cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), dtype=np.float32)
