@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 AllowRemote = Annotated[
-    bool, typer.Option("--allow-remote", help="Let other machines in; the events are neither encrypted nor checked.")
+    bool, typer.Option("--allow-remote", help="Allow addresses that other machines reach; nothing is encrypted.")
 ]
 RecordingPath = Annotated[
     Path, typer.Argument(help="Event file; `eventdet formats` lists the kinds.", show_default=False)

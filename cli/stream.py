@@ -41,7 +41,12 @@ def command(
     ],
     output: Annotated[
         list[str] | None,
-        typer.Option("--output", "-o", help="x.jsonl, x.npy, x.mp4, x.gif, dir/%06d.png or - ; may be repeated."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="x.jsonl, .csv, .json (COCO), .txt (MOT), .npy, .rrd, .mp4, .gif, dir/%06d.png, zmq://, mqtt://, "
+            "udp:// or - ; may be repeated.",
+        ),
     ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Bundled name or .safetensors file.")] = "ems-res10-plain",
     window: Annotated[
@@ -103,10 +108,10 @@ def command(
         stop_us=stop_us,
     )
     streamer = Streamer.from_model(model, recording, options, dtype=dtype, threads=threads)
-    return _run(streamer, recording, output or [], quiet=quiet)
+    return _run(streamer, recording, output or [], quiet=quiet, allow_remote=allow_remote)
 
 
-def _run(streamer: "Streamer", source: "EventSource", targets: list[str], *, quiet: bool) -> int:
+def _run(streamer: "Streamer", source: "EventSource", targets: list[str], *, quiet: bool, allow_remote: bool) -> int:
     """Stream to the targets until the source or the user ends it; return the exit code."""
     from eventdet.errors import EventdetError
     from eventdet.sinks import Outputs
@@ -118,7 +123,7 @@ def _run(streamer: "Streamer", source: "EventSource", targets: list[str], *, qui
             interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
             if isinstance(source, LiveSource):
                 stack.enter_context(source)
-            outputs = stack.enter_context(Outputs(targets, header=streamer.header))
+            outputs = stack.enter_context(Outputs(targets, header=streamer.header, allow_remote=allow_remote))
             advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))
             for result in streamer:
                 outputs.write(result)

@@ -13,7 +13,16 @@ from ._lines import LineFile, LineWriter, StandardOutput
 from .base import Sink
 from .result import StreamHeader, StreamTotals, WindowResult
 
-__all__ = ["JSONL_VERSION", "SUMMARY_TYPE", "JsonlSink", "header_record", "result_record", "totals_record"]
+__all__ = [
+    "JSONL_VERSION",
+    "PIXEL_DIGITS",
+    "SCORE_DIGITS",
+    "SUMMARY_TYPE",
+    "JsonlSink",
+    "header_record",
+    "result_record",
+    "totals_record",
+]
 
 JSONL_VERSION = 1
 """Version of the record layout; raised when a reader of the old one would misread the new one."""
@@ -21,10 +30,12 @@ JSONL_VERSION = 1
 SUMMARY_TYPE = "summary"
 """Type of the closing record."""
 
-_PIXEL_DIGITS = 2
+PIXEL_DIGITS = 2
 """Decimals of a coordinate: well below what a label is accurate to."""
 
-_SCORE_DIGITS = 4
+SCORE_DIGITS = 4
+"""Decimals of a score."""
+
 _LATENCY_DIGITS = 3
 """Decimals of a millisecond: microseconds."""
 
@@ -83,8 +94,8 @@ def _box_records(boxes: Boxes, class_names: tuple[str, ...]) -> list[dict[str, o
     columns = (boxes.xywh, boxes.score, boxes.class_id, boxes.track_id)
     return [
         {
-            "xywh": [round(value, _PIXEL_DIGITS) for value in xywh],
-            "score": round(score, _SCORE_DIGITS),
+            "xywh": [round(value, PIXEL_DIGITS) for value in xywh],
+            "score": round(score, SCORE_DIGITS),
             "class_id": class_id,
             "name": class_names[class_id] if 0 <= class_id < len(class_names) else None,
             "track_id": track_id if track_id >= 0 else None,

@@ -7,7 +7,8 @@ from typing import Self
 from eventdet.errors import EventdetError, OutputError
 
 from .base import Sink
-from .registry import check_targets, open_sink
+from .delivery import DeliveryReport, NetworkSink
+from .registry import check_targets, is_line_file, open_sink
 from .result import StreamHeader, StreamTotals, WindowResult
 
 __all__ = ["Outputs"]
@@ -26,6 +27,8 @@ class Outputs:
         As `eventdet.sinks.open_sink` takes them; all are checked before the first is opened.
     header : StreamHeader
         What holds for the whole stream.
+    allow_remote : bool
+        Whether an address may be one of another machine, or be reached from there.
 
     Raises
     ------
@@ -33,16 +36,15 @@ class Outputs:
         When a target is not one, cannot be written, or is given twice; then none is touched.
     """
 
-    def __init__(self, targets: Sequence[str], *, header: StreamHeader) -> None:
-        check_targets(targets)
+    def __init__(self, targets: Sequence[str], *, header: StreamHeader, allow_remote: bool = False) -> None:
+        check_targets(targets, header=header, allow_remote=allow_remote)
         self.sinks: list[Sink] = []
         """Those that have not failed."""
         self._num_windows = 0
         self._failures: list[EventdetError] = []
         try:
-            # JSON lines are written in place: they come last, when nothing else can fail any more.
-            for target in sorted(targets, key=_is_in_place):
-                self.sinks.append(open_sink(target, header=header))
+            for target in sorted(targets, key=_order):
+                self.sinks.append(open_sink(target, header=header, allow_remote=allow_remote))
         except EventdetError:
             self.discard()
             raise
@@ -51,6 +53,11 @@ class Outputs:
     def is_done(self) -> bool:
         """Whether there are outputs, and whoever read them has gone."""
         return bool(self.sinks) and all(sink.is_done for sink in self.sinks)
+
+    @property
+    def deliveries(self) -> dict[str, DeliveryReport]:
+        """What became of the windows of each output on a network, by target; any thread may ask."""
+        return {sink.target: sink.report for sink in list(self.sinks) if isinstance(sink, NetworkSink)}
 
     def write(self, result: WindowResult) -> None:
         """Give a window to every sink.
@@ -105,5 +112,11 @@ class Outputs:
             raise OutputError("; ".join(failure.message for failure in self._failures)) from first
 
 
-def _is_in_place(target: str) -> bool:
-    return target == "-" or target.lower().endswith(".jsonl")
+def _order(target: str) -> int:
+    """Lines are written in place: they come last, when nothing else can fail; JSON lines last of all.
+
+    A window that stands in them stands in every other output then, whatever moment the process is killed at.
+    """
+    if target == "-" or target.lower().endswith(".jsonl"):
+        return 2
+    return 1 if is_line_file(target) else 0

@@ -1,9 +1,12 @@
 """Detections as a Prophesee box array (``.npy``)."""
 
-from eventdet.boxes import Boxes
-from eventdet.formats import write_boxes
+from typing import BinaryIO
 
-from ._files import check_target, make_folder, writing
+import numpy as np
+
+from eventdet.formats.prophesee_boxes import BOX_DTYPE, pack_boxes
+
+from ._files import PartFile, writing
 from .base import Sink
 from .result import StreamTotals, WindowResult
 
@@ -11,7 +14,9 @@ __all__ = ["BoxesSink"]
 
 
 class BoxesSink(Sink):
-    """Collect the boxes and write one array at the end: the length stands in the head of an ``.npy`` file.
+    """Write boxes as they come; the file appears when it is whole.
+
+    The length stands in the head of an ``.npy`` file, which NumPy pads so that it can be written anew at the end.
 
     Parameters
     ----------
@@ -27,26 +32,47 @@ class BoxesSink(Sink):
     def __init__(self, target: str) -> None:
         self.target = target
         self.note = ""
-        self._path = check_target(target)
-        make_folder(self._path)
-        self._parts: list[Boxes] = []
+        self._part = PartFile(target)
+        self._num_boxes = 0
         self._is_open = True
+        with writing(target):
+            self._file = self._part.path.open("wb")
+            _write_head(self._file, 0)
 
     def write(self, result: WindowResult) -> None:
-        """Keep the boxes of a window."""
-        if len(result.boxes):
-            self._parts.append(result.boxes)
+        """Append the boxes of a window."""
+        with writing(self.target):
+            self._file.write(pack_boxes(result.boxes).tobytes())
+        self._num_boxes += len(result.boxes)
 
     def conclude(self, totals: StreamTotals) -> None:
         """Do nothing: the layout has no place for totals."""
 
     def close(self) -> None:
-        """Write what came."""
+        """Complete the head, and give the file its name."""
+        if not self._is_open:
+            return
+        try:
+            with writing(self.target):
+                self._file.seek(0)
+                _write_head(self._file, self._num_boxes)
+                self._file.close()
+        except OSError:
+            self.discard()
+            raise
+        self._is_open = False
+        self._part.keep()
+
+    def discard(self) -> None:
+        """Remove what was written."""
         if self._is_open:
             self._is_open = False
             with writing(self.target):
-                write_boxes(self._path, Boxes.concatenate(self._parts))
+                self._file.close()
+            self._part.discard()
 
-    def discard(self) -> None:
-        """Forget what came."""
-        self._is_open = False
+
+def _write_head(file: BinaryIO, num_boxes: int) -> None:
+    description = np.lib.format.dtype_to_descr(BOX_DTYPE)
+    head = {"descr": description, "fortran_order": False, "shape": (num_boxes,)}
+    np.lib.format.write_array_header_1_0(file, head)

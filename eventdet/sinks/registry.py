@@ -1,50 +1,114 @@
-"""From the name of an output to its sink."""
+"""From the name of an output to its sink: its scheme chooses, or else its suffix.
+
+A new kind is one entry of a table: a function that opens it, and one that looks at its target before anything is
+touched.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from eventdet.errors import OptionError
 
 from ._files import check_target
 from .base import Sink
+from .coco import CocoSink
 from .jsonl import JsonlSink
+from .network import check_mqtt, check_udp, check_zmq, open_mqtt, open_udp, open_zmq
 from .prophesee import BoxesSink
+from .request import SinkRequest
 from .result import StreamHeader
+from .tables import CsvSink, MotSink
 
-__all__ = ["SINK_SUFFIXES", "check_targets", "open_sink"]
+__all__ = ["SINK_SCHEMES", "SINK_SUFFIXES", "check_targets", "is_line_file", "open_sink"]
 
 
-def _open_video(target: str, header: StreamHeader) -> Sink:
+class SinkKind(NamedTuple):
+    """How outputs of one kind are opened."""
+
+    open: Callable[[SinkRequest], Sink]
+    """Make the sink."""
+
+    check: Callable[[SinkRequest], object]
+    """Look whether that can work, and change nothing; raises what `open` would."""
+
+
+def _check_file(request: SinkRequest) -> None:
+    check_target(request.target)
+
+
+def _open_video(request: SinkRequest) -> Sink:
     # OpenCV is loaded for those who draw, not for those who write text.
     from .video import VideoSink
 
-    return VideoSink(target, header=header)
+    return VideoSink(request.target, header=request.header)
 
 
-_SINKS: dict[str, Callable[[str, StreamHeader], Sink]] = {
-    ".jsonl": lambda target, header: JsonlSink(target, header=header),
-    ".npy": lambda target, _header: BoxesSink(target),
-    ".mp4": _open_video,
-    ".gif": _open_video,
-    ".png": _open_video,
+def _check_frames(request: SinkRequest) -> None:
+    from .frames import check_frame_target, check_numbered
+
+    if check_frame_target(request.target) == ".png":
+        check_numbered(request.target)
+
+
+def _open_rerun(request: SinkRequest) -> Sink:
+    from .rerun_file import RerunSink
+
+    return RerunSink(request.target, header=request.header)
+
+
+def _check_rerun(request: SinkRequest) -> None:
+    from .rerun_file import import_rerun
+
+    import_rerun()
+    check_target(request.target)
+
+
+_FILES: dict[str, SinkKind] = {
+    ".jsonl": SinkKind(lambda request: JsonlSink(request.target, header=request.header), _check_file),
+    ".npy": SinkKind(lambda request: BoxesSink(request.target), _check_file),
+    ".mp4": SinkKind(_open_video, _check_frames),
+    ".gif": SinkKind(_open_video, _check_frames),
+    ".png": SinkKind(_open_video, _check_frames),
+    ".csv": SinkKind(lambda request: CsvSink(request.target, header=request.header), _check_file),
+    ".json": SinkKind(lambda request: CocoSink(request.target, header=request.header), _check_file),
+    ".txt": SinkKind(lambda request: MotSink(request.target), _check_file),
+    ".rrd": SinkKind(_open_rerun, _check_rerun),
 }
+"""By suffix."""
 
-_FRAME_SUFFIXES = (".mp4", ".gif", ".png")
+_SERVICES: dict[str, SinkKind] = {
+    "zmq": SinkKind(open_zmq, check_zmq),
+    "mqtt": SinkKind(open_mqtt, check_mqtt),
+    "udp": SinkKind(open_udp, check_udp),
+}
+"""By scheme; what follows it is the kind's own affair."""
 
-SINK_SUFFIXES = tuple(_SINKS)
+_STANDARD_OUTPUT = SinkKind(lambda request: JsonlSink("-", header=request.header), lambda _request: None)
+
+_LINE_SUFFIXES = (".jsonl", ".csv", ".txt")
+
+SINK_SUFFIXES = tuple(_FILES)
 """Suffixes that `open_sink` knows."""
 
+SINK_SCHEMES = tuple(_SERVICES)
+"""Schemes that `open_sink` knows."""
 
-def open_sink(target: str, *, header: StreamHeader) -> Sink:
-    """Return the sink that the target's suffix asks for.
+
+def open_sink(target: str, *, header: StreamHeader, allow_remote: bool = False) -> Sink:
+    """Return the sink that the target asks for.
 
     Parameters
     ----------
     target : str
-        ``-`` (JSON lines to the standard output), or a path that ends in ``.jsonl``, ``.npy`` (Prophesee boxes),
-        ``.mp4``, ``.gif``, or ``.png`` with a number field such as ``frames/%06d.png``.
+        ``-`` (JSON lines to the standard output); a path that ends in ``.jsonl``, ``.csv``, ``.txt`` (MOT), ``.json``
+        (COCO), ``.npy`` (Prophesee boxes), ``.rrd`` (rerun), ``.mp4``, ``.gif``, or ``.png`` with a number field such
+        as ``frames/%06d.png``; or an address: ``zmq://127.0.0.1:5556``, ``mqtt://127.0.0.1:1883/topic``,
+        ``udp://127.0.0.1:7000``.
     header : StreamHeader
         What holds for the whole stream.
+    allow_remote : bool
+        Whether an address may be one of another machine, or be reached from there.
 
     Returns
     -------
@@ -54,18 +118,16 @@ def open_sink(target: str, *, header: StreamHeader) -> Sink:
     Raises
     ------
     OptionError
-        When the suffix is unknown or the target is a folder.
+        When the suffix or scheme is unknown, the target is a folder, or an address breaks its rule.
     OutputError
-        When the target cannot be written.
+        When the target cannot be written or bound.
     MissingExtraError
-        For a GIF without PyAV.
+        When a package for it is missing.
     """
-    if target == "-":
-        return JsonlSink(target, header=header)
-    return _SINKS[_known_suffix(target)](target, header)
+    return _kind(target).open(SinkRequest(target, header, allow_remote))
 
 
-def check_targets(targets: Sequence[str]) -> None:
+def check_targets(targets: Sequence[str], *, header: StreamHeader, allow_remote: bool = False) -> None:
     """Look at all outputs of a run before any of them is touched.
 
     Raises
@@ -75,28 +137,28 @@ def check_targets(targets: Sequence[str]) -> None:
     """
     seen = set()
     for target in targets:
-        place = target if target == "-" else str(Path(target).resolve())
+        place = target if target == "-" or "://" in target else str(Path(target).resolve())
         if place in seen:
             raise OptionError(f"output {target} is given twice", hint="leave one of them out")
         seen.add(place)
-        if target == "-":
-            continue
-        if _known_suffix(target) in _FRAME_SUFFIXES:
-            _check_frames(target)
-        else:
-            check_target(target)
+        _kind(target).check(SinkRequest(target, header, allow_remote))
 
 
-def _check_frames(target: str) -> None:
-    from .frames import check_frame_target, check_numbered
-
-    if check_frame_target(target) == ".png":
-        check_numbered(target)
+def is_line_file(target: str) -> bool:
+    """Return whether an output is a file that grows line by line under its own name."""
+    return "://" not in target and Path(target).suffix.lower() in _LINE_SUFFIXES
 
 
-def _known_suffix(target: str) -> str:
-    suffix = Path(target).suffix.lower()
-    if "://" in target or suffix not in _SINKS:
-        listed = ", ".join(_SINKS)
-        raise OptionError(f"output must be - or end in {listed}, got {target!r}", hint="use -o detections.jsonl")
-    return suffix
+def _kind(target: str) -> SinkKind:
+    if target == "-":
+        return _STANDARD_OUTPUT
+    scheme, separator, _ = target.partition("://")
+    kind = _SERVICES.get(scheme) if separator else _FILES.get(Path(target).suffix.lower())
+    if kind is None:
+        listed = ", ".join(_FILES)
+        schemes = ", ".join(f"{name}://" for name in _SERVICES)
+        raise OptionError(
+            f"output must be -, end in {listed}, or begin with {schemes}, got {target!r}",
+            hint="use -o detections.jsonl",
+        )
+    return kind

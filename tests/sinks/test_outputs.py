@@ -35,7 +35,7 @@ def _old_files(folder: Path, *names: str) -> list[str]:
 @pytest.mark.parametrize(
     ("last", "error"),
     [
-        ("b.csv", OptionError),
+        ("b.tsv", OptionError),
         ("rtsp://host/b.mp4", OptionError),
         ("picture.png", OptionError),
         ("%q.png", OptionError),
