@@ -10,6 +10,7 @@ from .config import DetectorConfig
 
 if TYPE_CHECKING:
     from .detector import Detector, DetectorOutput, build_detector, repeat_image
+    from .export_onnx import export_onnx
     from .inference import StreamingDetector
     from .postprocess import boxes_from_logits
     from .training import Batch, TrainConfig, train
@@ -25,6 +26,7 @@ __all__ = [
     "boxes_from_logits",
     "build_detector",
     "bundled_names",
+    "export_onnx",
     "load_detector",
     "repeat_image",
     "save_detector",
@@ -40,6 +42,7 @@ _LAZY = {
     "boxes_from_logits": ".postprocess",
     "build_detector": ".detector",
     "bundled_names": ".zoo",
+    "export_onnx": ".export_onnx",
     "load_detector": ".zoo",
     "repeat_image": ".detector",
     "save_detector": ".zoo",

@@ -5,20 +5,18 @@ weights are bfloat16 where that is faster; and the neurons run in fused kernels 
 """
 
 from collections import deque
-from copy import deepcopy
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from eventdet.boxes import Boxes
 from eventdet.errors import check_option
 
 from . import _lif_cpu
+from ._folding import folded
 from ._layout import channels_last
 from ._packed_conv import PackedConv2d, can_pack
-from .blocks import ConvNorm
 from .config import DetectorConfig
 from .detector import Detector, State
 from .lif import DECAY, LIF, THRESHOLD, Membranes, split_steps
@@ -72,7 +70,7 @@ class StreamingDetector:
         """``float32`` or ``bfloat16``."""
         self.config: DetectorConfig = detector.config
         self.weights_hash = detector.weights_hash
-        self._network = _packed(channels_last(_folded(detector).to(getattr(torch, self.dtype))))
+        self._network = _packed(channels_last(folded(detector, InPlaceLIF).to(getattr(torch, self.dtype))))
         self._state: State | None = None
         self._recent: deque[tuple[Tensor, ...]] = deque(maxlen=self.config.readout_steps)
 
@@ -134,17 +132,3 @@ def _packed(network: Detector) -> Detector:
             if isinstance(child, nn.Conv2d) and can_pack(child.weight.dtype):
                 setattr(module, name, PackedConv2d(child))
     return network
-
-
-def _folded(detector: Detector) -> Detector:
-    """Return a copy for inference: normalisation folded into the convolutions, neurons in place."""
-    copy = deepcopy(detector).eval().requires_grad_(requires_grad=False)
-    for module in list(copy.modules()):
-        if isinstance(module, ConvNorm) and isinstance(module.norm, nn.BatchNorm2d):
-            # Folded in float64, so that only the final rounding is felt.
-            module.conv = fuse_conv_bn_eval(module.conv.double(), module.norm.double()).float()
-            module.norm = nn.Identity()
-        for name, child in module.named_children():
-            if isinstance(child, LIF):
-                setattr(module, name, InPlaceLIF())
-    return copy

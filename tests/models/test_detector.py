@@ -12,6 +12,7 @@ from eventdet.geometry import SensorSize
 from eventdet.models import Detector, DetectorConfig, build_detector
 from eventdet.models.config import COCO_ANCHORS
 
+from .networks import spread_statistics
 from .references import PlainNetwork
 
 
@@ -80,16 +81,6 @@ def test_pictures_of_a_batch_do_not_touch_each_other(detector: Detector) -> None
 def test_encode_clips_at_the_count_and_scales_to_one() -> None:
     counts = torch.tensor([0, 1, 5, 10, 11, 255], dtype=torch.uint8)
     torch.testing.assert_close(build_detector().encode(counts), torch.tensor([0, 0.1, 0.5, 1, 1, 1]))
-
-
-def spread_statistics(detector: Detector) -> Detector:
-    """Give the normalisation other statistics than its start's, so that a wrong one shows."""
-    generator = torch.Generator().manual_seed(5)
-    for norm in detector.modules():
-        if isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None:
-            norm.running_mean.normal_(0, 0.05, generator=generator)
-            norm.running_var.uniform_(0.02, 0.2, generator=generator)
-    return detector
 
 
 @pytest.mark.parametrize("name", ["ems-res10", "ems-res18", "ems-res34"])
