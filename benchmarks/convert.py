@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numcodecs import zstd
-from numcodecs.blosc import Blosc
 
 from eventdet.formats import open_recording, pack_dat, write_dat
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.preprocessing import ConvertOptions, Representation, StoredFrames, convert, open_stored_recording
 
+from ._codecs import pack_events, pack_tensor
 from ._traffic import traffic
 from .rows import BenchmarkRow, interleaved_cpu_seconds
 
@@ -30,7 +29,6 @@ _NUM_EVENTS = 7_200_000
 
 _OPTIONS = ConvertOptions(Representation("histogram", bins=10), window_us=50_000)
 
-_CHUNK_EVENTS = 1 << 14
 _SAMPLED_TENSORS = 60
 """Packed over and over for the limit: all of a minute would take 1.7 GB."""
 
@@ -114,12 +112,10 @@ def _calls(folder: Path, source: Path) -> Sequence[Callable[[], object]]:
 def _packing_events(source: Path, stored: Path, folder: Path) -> Callable[[], object]:
     words = pack_dat(*open_recording(source).slice(0, _DURATION_US))
     columns = [np.ascontiguousarray(column) for column in words.T]
-    codecs = [Blosc("lz4", clevel=5, shuffle=shuffle) for shuffle in (Blosc.SHUFFLE, Blosc.BITSHUFFLE)]
 
     def run() -> None:
-        for column, codec in zip(columns, codecs, strict=True):
-            for start in range(0, len(column), _CHUNK_EVENTS):
-                codec.encode(column[start : start + _CHUNK_EVENTS])
+        for _ in pack_events(*columns):
+            pass
         _write_again(stored, folder)
 
     return run
@@ -131,7 +127,7 @@ def _packing_tensors(frames: StoredFrames, stored: Path, folder: Path) -> Callab
 
     def run() -> None:
         for index in range(len(frames)):
-            zstd.compress(sample[index % len(sample)], 1, True)
+            pack_tensor(sample[index % len(sample)])
         _write_again(stored, folder)
 
     return run
@@ -152,8 +148,8 @@ def _stages(seconds: _Seconds) -> list[BenchmarkRow]:
     stages = {
         "SHA-256 of the file": (seconds.hashing, seconds.hashing, "itself"),
         "reading the file": (seconds.reading, seconds.reading_bytes, "its bytes to memory"),
-        "events to the store": (writing_events, seconds.packing_events, "blosc lz4, SHA-256, writing"),
-        "tensors to the store": (writing_tensors, seconds.packing_tensors, "zstd 1, SHA-256, writing"),
+        "events to the store": (writing_events, seconds.packing_events, "blosc lz4, crc32c, SHA-256, writing"),
+        "tensors to the store": (writing_tensors, seconds.packing_tensors, "zstd 1, crc32c, SHA-256, writing"),
     }
     return [
         BenchmarkRow(

@@ -3,6 +3,8 @@
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,10 @@ _DTYPES = {
 _LARGEST_CHUNK_BYTES = (1 << 31) - 1
 """Of blosc; no array of ours comes near it."""
 
-Unpack = Callable[[bytes, NDArray[np.uint8]], None]
+_BLOSC_HEADER = struct.Struct("<4B3I")
+"""Versions, flags, size of a value; then the bytes unpacked, of a block, and packed."""
+
+Unpack = Callable[[memoryview, NDArray[np.uint8]], None]
 """Decodes the bytes of a chunk into an array of just its size, or raises ValueError or RuntimeError."""
 
 
@@ -40,15 +45,19 @@ class RowLayout:
     attributes: Mapping[str, Any]
 
 
-def _unpack_zstd(data: bytes, out: NDArray[np.uint8]) -> None:
-    from numcodecs.zstd import decompress
-
+def _unpack_zstd(data: memoryview, out: NDArray[np.uint8]) -> None:
     # A frame of another size would leave a part of `out` as it was, without a word.
     _check_size(_zstd_content_size(data), out)
-    decompress(data, out)
+    _codec("zstd").decompress(data, out)
 
 
-def _zstd_content_size(frame: bytes) -> int:
+@cache
+def _codec(name: str) -> Any:
+    """Return a module of numcodecs, which takes a while to import, and a microsecond to name in an import again."""
+    return import_module(f"numcodecs.{name}")
+
+
+def _zstd_content_size(frame: memoryview) -> int:
     """Return the size that the header of a zstd frame states (RFC 8878, section 3.1.1.1)."""
     descriptor = frame[4] if len(frame) > 4 else 0
     is_single_segment = bool(descriptor & 0x20)
@@ -60,16 +69,14 @@ def _zstd_content_size(frame: bytes) -> int:
     return int.from_bytes(frame[first : first + size_bytes], "little") + (256 if size_bytes == 2 else 0)
 
 
-def _unpack_blosc(data: bytes, out: NDArray[np.uint8]) -> None:
-    from numcodecs import blosc
-
+def _unpack_blosc(data: memoryview, out: NDArray[np.uint8]) -> None:
+    blosc = _codec("blosc")
     # As the Zarr API has it: the threads of the library do not live through a fork.
     blosc.use_threads = False
     # The library reads as many bytes as this header claims, present or not.
-    header = struct.Struct("<4B3I")
-    if len(data) < header.size:
+    if len(data) < _BLOSC_HEADER.size:
         raise ValueError(f"{len(data)} bytes are too few for a blosc chunk")
-    *_, unpacked, _, packed = header.unpack_from(data)
+    *_, unpacked, _, packed = _BLOSC_HEADER.unpack_from(data)
     _check_size(unpacked, out)
     if packed != len(data):
         raise ValueError(f"blosc chunk of {len(data)} bytes claims {packed}")

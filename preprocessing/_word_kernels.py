@@ -1,10 +1,10 @@
-"""Packed words into columns, compiled by Numba."""
+"""Stored stamps and words into columns, compiled by Numba."""
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["unpack_columns"]
+__all__ = ["find_span", "unpack_columns"]
 
 _COORDINATE = np.uint32(0x3FFF)
 _Y_SHIFT = np.uint32(14)
@@ -13,12 +13,37 @@ _ON = np.uint32(1)
 
 
 @njit(cache=True, nogil=True)
+def _first_from(stamps: NDArray[np.uint32], target: int, low: int) -> int:
+    """Return the place of the first stamp at or after `target`, not below `low`."""
+    high = len(stamps)
+    while low < high:
+        middle = (low + high) // 2
+        if stamps[middle] < target:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def find_span(stamps: NDArray[np.uint32], first: int, stop: int) -> tuple[int, int]:
+    """Return where the stamps ``first <= stamp < stop`` begin and end, in stamps that do not decrease.
+
+    ``np.searchsorted`` would widen all stamps to compare them with wider numbers.
+    """
+    low = _first_from(stamps, first, 0)
+    return low, _first_from(stamps, stop, low)
+
+
+@njit(cache=True, nogil=True)
 def unpack_columns(
-    words: NDArray[np.uint32], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8]
-) -> None:
-    """Fill x, y and p, all of the length of `words`."""
+    stamps: NDArray[np.uint32], words: NDArray[np.uint32], base_us: int,
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Fill t, x, y and p, all of the length of `words`; `base_us` comes on top of each stamp."""
     for i in range(len(words)):
         word = words[i]
+        t[i] = stamps[i] + base_us
         x[i] = word & _COORDINATE
         y[i] = (word >> _Y_SHIFT) & _COORDINATE
         p[i] = (word >> _ON_SHIFT) & _ON

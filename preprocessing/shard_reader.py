@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from google_crc32c import value as crc32c
 from numpy.typing import NDArray
 
 from eventdet.errors import FormatError, InputError, OptionError
@@ -32,6 +33,10 @@ _OPEN_SHARDS = 64
 """Files kept open; an index goes with each."""
 
 _CHECKSUM_BYTES = 4
+
+_CHECKED = 0x48674BC7
+"""CRC-32C of anything with its own CRC-32C behind: what is left of a checksum that holds, whatever it is over. So
+data and checksum need not be taken apart."""
 
 _MISSING = (1 << 64) - 1
 """Offset and length of a chunk that a shard does not hold."""
@@ -165,20 +170,17 @@ class ShardReader:
             raise self._damage(chunk, f"bytes {offset} to {offset + length} of a file of {shard.size}")
         return shard, offset, length
 
-    def _packed(self, chunk: int) -> bytes:
+    def _packed(self, chunk: int) -> memoryview:
         """Return the packed bytes of a chunk, their checksum verified and taken off."""
-        from google_crc32c import value as crc32c
-
         shard, offset, length = self._span(chunk)
         data = _read_at(shard.descriptor, offset, length)
         if len(data) != length:
             raise self._damage(chunk, f"{len(data)} of {length} bytes at offset {offset}")
         if not self._layout.has_crc32c:
-            return data
-        payload, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
-        if crc32c(payload) != int.from_bytes(checksum, "little"):
+            return memoryview(data)
+        if crc32c(data) != _CHECKED:
             raise self._damage(chunk, f"wrong checksum at offset {offset}")
-        return payload
+        return memoryview(data)[:-_CHECKSUM_BYTES]
 
     def _decode(self, chunk: int, out: NDArray[Any]) -> None:
         data = self._packed(chunk)
@@ -244,12 +246,10 @@ def _read_at(descriptor: int, offset: int, length: int) -> bytes:
 
 def _parse_index(path: Path, data: bytes) -> list[tuple[int, int]]:
     """Return offset and length of every chunk of a shard."""
-    from google_crc32c import value as crc32c
-
-    entries, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
-    if crc32c(entries) != int.from_bytes(checksum, "little"):
+    if crc32c(data) != _CHECKED:
         raise _damaged(path, "wrong checksum of the index")
-    return [(offset, length) for offset, length in np.frombuffer(entries, "<u8").reshape(-1, 2).tolist()]
+    entries = np.frombuffer(data, "<u8", (len(data) - _CHECKSUM_BYTES) // 8)
+    return [(offset, length) for offset, length in entries.reshape(-1, 2).tolist()]
 
 
 def _fitting(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

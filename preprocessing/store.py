@@ -267,6 +267,8 @@ class StoredRecording:
         FormatError
             When the stored bytes are damaged.
         """
+        from ._word_kernels import find_span
+
         base_us = int(self.attributes["t_base_us"])
         first = 0 if t0_us is None else max(0, t0_us - base_us)
         stop = (1 << 32) if t1_us is None else max(first, t1_us - base_us)
@@ -277,9 +279,8 @@ class StoredRecording:
         if not 0 <= read_from <= read_to <= stamps.shape[0]:
             raise self._damaged(f"index/ms names events {read_from} to {read_to} of {stamps.shape[0]}")
         offsets = stamps.read(read_from, read_to)
-        low, high = np.searchsorted(offsets, (first, stop))
-        words = packed.read(read_from + int(low), read_from + int(high))
-        return unpack_words(offsets[low:high].astype(np.int64) + base_us, words)
+        low, high = find_span(offsets, first, stop)
+        return unpack_words(offsets[low:high], packed.read(read_from + low, read_from + high), base_us=base_us)
 
     def chunks(self, num_events: int = 1 << 18, *, first: int = 0) -> Iterator[Events]:
         """Yield the events from number `first` on, in batches that are never empty; raises as `events`."""
@@ -288,7 +289,7 @@ class StoredRecording:
         num_stored = stamps.shape[0]
         for start in range(first, num_stored, num_events):
             stop = min(start + num_events, num_stored)
-            yield unpack_words(stamps.read(start, stop).astype(np.int64) + base_us, packed.read(start, stop))
+            yield unpack_words(stamps.read(start, stop), packed.read(start, stop), base_us=base_us)
 
     def frames(self, name: str | None = None) -> StoredFrames:
         """Return the stored tensors of one representation; without a name, the only one there is.

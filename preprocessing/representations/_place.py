@@ -87,7 +87,7 @@ def _between(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int) -> Eve
         return events.between(t0_us, t1_us)
     start, stop = np.searchsorted(_check_words(events)[:, 0], (t0_us, t1_us))
     part = events[start:stop]
-    return unpack_words(part[:, 0].astype(np.int64), part[:, 1])
+    return unpack_words(part[:, 0], part[:, 1])
 
 
 def _stay(coordinates: NDArray[np.uint16], table: NDArray[np.int32], limit: int) -> bool:

@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,15 +111,21 @@ def test_events_longer_than_a_shard_come_back_bit_for_bit(tmp_path: Path) -> Non
     _assert_equal(recording.events(edge - 2, edge + 2), events.between(edge - 2, edge + 2))
 
 
+def _codecs(array: Path) -> list[dict[str, Any]]:
+    codecs: list[dict[str, Any]] = json.loads((array / "zarr.json").read_text())["codecs"]
+    return codecs
+
+
 def test_layout_is_the_documented_one(tmp_path: Path) -> None:
     _write(tmp_path / "r.zarr", _events(np.array([5, 6], np.int64)))
     for name in ("t", "word"):
         metadata = json.loads((tmp_path / "r.zarr/events" / name / "zarr.json").read_text())
         assert metadata["data_type"] == "uint32"
         assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1 << 20]
-        (sharding,) = metadata["codecs"]
+        (sharding,) = _codecs(tmp_path / "r.zarr/events" / name)
         assert sharding["configuration"]["chunk_shape"] == [16384]
         assert [codec["name"] for codec in sharding["configuration"]["codecs"]] == ["bytes", "blosc", "crc32c"]
+    assert [codec["name"] for codec in _codecs(tmp_path / "r.zarr/index/ms")] == ["bytes", "zstd", "crc32c"]
     attributes = json.loads((tmp_path / "r.zarr/zarr.json").read_text())["attributes"]
     assert (attributes["format"], attributes["format_version"], attributes["complete"]) == (
         "eventdet-recording",
@@ -158,37 +165,6 @@ def test_labels_come_back_exactly_and_in_order_of_time(tmp_path: Path) -> None:
 def test_recording_without_labels_or_without_any_label_has_none(tmp_path: Path) -> None:
     assert len(_write(tmp_path / "a.zarr").labels()) == 0
     assert len(_write(tmp_path / "b.zarr", labels=Boxes.empty()).labels()) == 0
-
-
-@pytest.mark.parametrize("num_windows", [0, 1, 64, 67])
-def test_frames_come_back_window_by_window(tmp_path: Path, num_windows: int) -> None:
-    representation = Representation("voxel", 2)
-    tensors = np.random.default_rng(1).normal(size=(num_windows, 2, *SIZE)).astype(np.float32)
-    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
-        buffer = writer.add_frames(representation, fit_pixels(SIZE, SIZE), start_us=40, window_us=20, stride_us=10)
-        for tensor in tensors:
-            buffer.put(tensor)
-        writer.publish({"num_events": 0})
-    frames = open_stored_recording(tmp_path / "r.zarr").frames()
-    assert (len(frames), frames.representation, frames.window(3)) == (num_windows, representation, (70, 90))
-    array = zarr.open_array(tmp_path / "r.zarr/frames/voxel", mode="r")
-    assert array.chunks == (1, 2, *SIZE)
-    assert array.shards == (64, 2, *SIZE)
-    np.testing.assert_array_equal(np.array([*frames]).reshape(tensors.shape), tensors)
-    if num_windows:
-        np.testing.assert_array_equal(frames[-1], tensors[-1])
-    with pytest.raises(IndexError, match="window must be in"):
-        frames[num_windows]
-
-
-def test_windows_of_zeros_are_written_so_that_a_missing_chunk_is_damage(tmp_path: Path) -> None:
-    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
-        buffer = writer.add_frames(
-            Representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=10, stride_us=10
-        )
-        buffer.put(np.zeros((1, 2, *SIZE), np.uint8))
-        writer.publish({"num_events": 0})
-    assert (tmp_path / "r.zarr/frames/histogram/c/0/0/0/0/0").is_file()
 
 
 def _write_and_fail(target: Path, events: Events) -> None:
