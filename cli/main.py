@@ -17,7 +17,9 @@ from . import (
     formats,
     import_,
     info,
+    isometry,
     labels,
+    profile,
     record,
     serve,
     simulate,
@@ -58,8 +60,10 @@ for module in (
     simulate,
     doctor,
     benchmark,
+    profile,
+    isometry,
 ):
-    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
+    app.command(name=module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-"))(module.command)
 app.add_typer(labels.app, name="labels")
 app.add_typer(store.app, name="store")
 
