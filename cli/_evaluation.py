@@ -82,7 +82,7 @@ def read_recordings(
 
 
 def detect_recordings(
-    sources: Sequence[str], weights: str, options: "StreamOptions", *, dtype: str, quiet: bool
+    sources: Sequence[str], weights: str, options: "StreamOptions", *, dtype: str, runtime: str = "torch", quiet: bool
 ) -> Evaluated:
     """Return labelled recordings with what the detector finds in them, as ``eventdet stream`` would.
 
@@ -106,7 +106,7 @@ def detect_recordings(
         if labels is None:
             skipped.append(f"{target}: no labels")
             continue
-        streamer = Streamer.from_model(weights, source, options, dtype=dtype)
+        streamer = Streamer.from_model(weights, source, options, dtype=dtype, runtime=runtime)
         stamps, latencies, parts = [], [], []
         with progress_bar(source.name, streamer.duration_s, quiet=quiet) as advance:
             for result in streamer:

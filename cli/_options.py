@@ -24,6 +24,7 @@ __all__ = [
     "Reader",
     "RecordingPath",
     "Roi",
+    "Runtime",
     "SensorSizeText",
     "Start",
     "parse_policy",
@@ -71,6 +72,7 @@ Filters = Annotated[
 Fit = Annotated[str, typer.Option("--fit", help="A sensor larger than the network: scale, crop, or none (refuse).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Runtime = Annotated[str, typer.Option(help="torch, openvino, onnxruntime, or auto: the fastest in a trial here.")]
 Start = Annotated[
     str | None,
     typer.Option("--start", metavar="TIME", help="Begin this long after the first event.", show_default=False),

@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._options import Quiet, SensorSizeText, parse_sensor_size
+from ._options import Quiet, Runtime, SensorSizeText, parse_sensor_size
 
 if TYPE_CHECKING:
     from eventdet.evaluation import Protocol
-
-    from ._evaluation import Evaluated
 
 __all__ = ["command"]
 
@@ -50,6 +48,7 @@ def command(
     iou: Annotated[float, typer.Option(help="With --weights: overlap that suppresses.", min=0.0, max=1.0)] = 0.45,
     max_det: Annotated[int, typer.Option(help="With --weights: most detections a window.", min=1)] = 300,
     dtype: Annotated[str, typer.Option(help="With --weights: auto, float32 or bfloat16.")] = "auto",
+    runtime: Runtime = "torch",
     sensor_size: SensorSizeText = None,
     json: Annotated[Path | None, typer.Option(help="Write everything here as JSON.", show_default=False)] = None,
     quiet: Quiet = False,
@@ -59,7 +58,7 @@ def command(
     from eventdet.evaluation import evaluate
 
     # It loads NumPy, which `eventdet --help` does without.
-    from ._evaluation import format_evaluations, read_recordings, with_constant_latency, write_report
+    from ._evaluation import detect_recordings, format_evaluations, read_recordings, with_constant_latency, write_report
 
     protocols = _protocols(protocol, matching, tolerance)
     if weights is None:
@@ -69,7 +68,12 @@ def command(
         paths = [Path(path) for path in inputs]
         evaluated = read_recordings(paths, labels, class_names=names, size=parse_sensor_size(sensor_size))
     else:
-        evaluated = _detect(inputs, weights, labels, conf=conf, iou=iou, max_det=max_det, dtype=dtype, quiet=quiet)
+        if labels:
+            raise OptionError("--labels is for saved detections", hint="labels lie beside the recordings")
+        from eventdet.streaming import StreamOptions
+
+        options = StreamOptions(conf=conf, iou=iou, max_detections=max_det)
+        evaluated = detect_recordings(inputs, weights, options, dtype=dtype, runtime=runtime, quiet=quiet)
     recordings = evaluated.recordings
     if latency is not None and latency != "measured":
         from eventdet.units import parse_duration_us
@@ -109,25 +113,3 @@ def _protocols(name: str, matching: str | None, tolerance: str | None) -> list["
         tolerance_us = parse_duration_us(tolerance, name="--tolerance")
         chosen = [replace(rules, tolerance_us=tolerance_us) for rules in chosen]
     return chosen
-
-
-def _detect(
-    inputs: list[str],
-    weights: str,
-    labels: list[Path] | None,
-    *,
-    conf: float,
-    iou: float,
-    max_det: int,
-    dtype: str,
-    quiet: bool,
-) -> "Evaluated":
-    from eventdet.errors import OptionError
-    from eventdet.streaming import StreamOptions
-
-    from ._evaluation import detect_recordings
-
-    if labels:
-        raise OptionError("--labels is for saved detections", hint="with --weights labels lie beside the recordings")
-    options = StreamOptions(conf=conf, iou=iou, max_detections=max_det)
-    return detect_recordings(inputs, weights, options, dtype=dtype, quiet=quiet)

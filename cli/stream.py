@@ -14,6 +14,7 @@ from ._options import (
     Fit,
     Policy,
     Quiet,
+    Runtime,
     SensorSizeText,
     Start,
     parse_policy,
@@ -68,6 +69,7 @@ def command(
     max_det: Annotated[int, typer.Option(help="Most detections a window.", min=1)] = 100,
     fit: Fit = "scale",
     dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    runtime: Runtime = "torch",
     threads: Annotated[int | None, typer.Option(help="Torch threads.", min=1, show_default=False)] = None,
     start: Start = None,
     duration: Duration = None,
@@ -107,7 +109,7 @@ def command(
         start_us=start_us,
         stop_us=stop_us,
     )
-    streamer = Streamer.from_model(model, recording, options, dtype=dtype, threads=threads)
+    streamer = Streamer.from_model(model, recording, options, dtype=dtype, runtime=runtime, threads=threads)
     return _run(streamer, recording, output or [], quiet=quiet, allow_remote=allow_remote)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from eventdet.errors import MissingExtraError
 from eventdet.geometry import SensorSize
 
+from ._files import replace_file
 from ._folding import folded
 from .config import check_input_size
 from .detector import Detector
@@ -184,9 +185,5 @@ def export_onnx(
     """
     network = StepNetwork(detector, batch=batch, input_size=None if input_size is None else SensorSize(*input_size))
     content = onnx_model(network).SerializeToString()
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(target.name + ".part")
-    unfinished.write_bytes(content)
-    unfinished.replace(target)
+    replace_file(Path(path), content)
     return network.io

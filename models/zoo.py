@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 
 from eventdet.errors import InputError
 
+from ._files import replace_file
 from .config import DetectorConfig
 from .detector import Detector
 
@@ -43,7 +44,6 @@ def save_detector(detector: Detector, path: str | Path, metadata: dict[str, Any]
         The weights file.
     """
     target = _weights_path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in detector.state_dict().items()
@@ -55,8 +55,8 @@ def save_detector(detector: Detector, path: str | Path, metadata: dict[str, Any]
         "config": detector.config.to_dict(),
         "metadata": metadata or {},
     }
-    _replace(target, content)
-    _replace(target.with_suffix(".json"), (json.dumps(described, indent=2) + "\n").encode())
+    replace_file(target, content)
+    replace_file(target.with_suffix(".json"), (json.dumps(described, indent=2) + "\n").encode())
     return target
 
 
@@ -124,9 +124,3 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 def _widen(value: torch.Tensor) -> torch.Tensor:
     return value.float() if value.is_floating_point() else value
-
-
-def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)

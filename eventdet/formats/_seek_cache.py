@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from eventdet.caching import cache_folder
 from eventdet.errors import OutputError
 
 from ._atomic import atomic_writer
@@ -39,9 +40,9 @@ _NUM_BLOCKS = 16
 def cached_index(payload: Payload, *, build: Callable[[Payload], SeekIndex]) -> SeekIndex:
     """Return the index of a file from the cache, else `build` it and try to keep it there.
 
-    The cache is the folder ``index`` in ``$EVENTDET_CACHE``, else in ``eventdet`` of ``$XDG_CACHE_HOME`` or of
-    ``~/.cache``. An index belongs to a file of one path, size, time of change and fingerprint (its head, its tail and
-    blocks between), read as one format on one sensor under one policy.
+    The cache is the folder ``index`` in :func:`eventdet.caching.cache_folder`. An index belongs to a file of one path,
+    size, time of change and fingerprint (its head, its tail and blocks between), read as one format on one sensor under
+    one policy.
 
     Raises
     ------
@@ -63,15 +64,14 @@ def cached_index(payload: Payload, *, build: Callable[[Payload], SeekIndex]) -> 
 
 def _cache_path(payload: Payload) -> Path | None:
     """Return where the index of a file is kept, None when it is not worth it or there is no place."""
+    folder = cache_folder()
     try:
-        if not payload.is_indexable or payload.path.stat().st_size < _SMALLEST_CACHED:
+        if folder is None or not payload.is_indexable or payload.path.stat().st_size < _SMALLEST_CACHED:
             return None
-        given = os.environ.get("EVENTDET_CACHE")
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eventdet"
         name = hashlib.sha256(_reading(payload)).hexdigest()
-    except (OSError, RuntimeError):  # Without a home, Path.home raises the latter.
+    except (OSError, RuntimeError):  # A loop of links raises the latter.
         return None
-    return (Path(given) if given else base) / "index" / f"{name}.idx"
+    return folder / "index" / f"{name}.idx"
 
 
 def _reading(payload: Payload) -> bytes:

@@ -21,6 +21,7 @@ from eventdet.events import Events
 from eventdet.formats import Window
 from eventdet.geometry import fit_pixels
 from eventdet.models import StreamingDetector, boxes_from_logits, load_detector
+from eventdet.models.runtimes import NAMED
 from eventdet.pace import Pacer
 from eventdet.preprocessing import event_histogram
 from eventdet.sinks import StreamHeader, WindowResult
@@ -137,6 +138,7 @@ class Streamer:
         options: StreamOptions,
         *,
         dtype: str = "auto",
+        runtime: str = "torch",
         threads: int | None = None,
     ) -> "Streamer":
         """Return a streamer with a bundled or saved detector, made ready for this machine.
@@ -152,12 +154,15 @@ class Streamer:
         dtype : {"auto", "float32", "bfloat16"}
             Arithmetic of the convolutions; ``auto`` depends on the CPU, the others give the same numbers everywhere
             but for rounding.
+        runtime : {"torch", "openvino", "onnxruntime", "auto"}
+            What computes the steps; ``auto`` is the fastest in a trial on this machine.
         threads : int, optional
             Threads of torch; all cores when left out.
         """
         if threads is not None:
             torch.set_num_threads(_check_threads(threads))
-        return cls(source, StreamingDetector(load_detector(model), dtype=dtype), options, model=model)
+        detector = StreamingDetector(load_detector(model), dtype=dtype, runtime=runtime)
+        return cls(source, detector, options, model=model)
 
     @property
     def start_us(self) -> int | None:
@@ -193,7 +198,7 @@ class Streamer:
             state="keep" if self._options.state == "keep" else f"reset every {self._reset_steps}",
             synthetic=self._source.synthetic,
             eventdet_version=__version__,
-            hardware=f"{machine()}, {torch.get_num_threads()} threads, {self._detector.dtype}",
+            hardware=f"{machine()}, {torch.get_num_threads()} threads, {self._detector.arithmetic}",
         )
 
     def __iter__(self) -> Iterator[WindowResult]:
@@ -288,6 +293,8 @@ class Streamer:
     def _notes(self) -> tuple[str, ...]:
         trained_us = self._detector.config.window_us
         notes = []
+        if self._detector.choice.reason != NAMED:
+            notes.append(f"runtime {self._detector.choice.runtime}, {self._detector.choice.reason}")
         if self._tally.begin_ns and not self._tally.num_windows and not self._is_stopping:
             notes.append("there was no window in that span")
         if self._window_us != trained_us:

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from eventdet.errors import OptionError
 from eventdet.models import Detector, StreamingDetector, build_detector
-from eventdet.models.inference import faster_dtype
 from eventdet.models.lif import LIF, Membranes
+from eventdet.models.runtimes import faster_dtype
 
 
 @pytest.fixture(scope="module")
