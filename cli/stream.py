@@ -1,11 +1,11 @@
 """``eventdet stream``: events in, detections out, window by window."""
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ._link import LiveFormat, format_link
+from ._link import LiveFormat
+from ._log import LogFormat, StreamLog, errors_logged
 from ._options import (
     AllowRemote,
     Duplicates,
@@ -21,25 +21,32 @@ from ._options import (
     parse_sensor_size,
     parse_span_us,
 )
-from ._progress import progress_bar
-from ._signals import EXIT_INTERRUPTED, stopped_by_signals
-
-if TYPE_CHECKING:
-    from eventdet.sinks import Outputs
-    from eventdet.sources import EventSource
-    from eventdet.streaming import Streamer, StreamSummary
+from ._service import (
+    Cluster,
+    Config,
+    MaxRestarts,
+    MetricsPort,
+    PrintConfig,
+    Record,
+    Resume,
+    Sources,
+    resolved_config,
+    run_sources,
+)
+from ._stream_run import RunOptions, run_stream
 
 __all__ = ["command"]
 
 
 def command(
+    context: typer.Context,
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="Event file, synthetic://?seed=1&seconds=5, or live: tcp, unix, udp, zmq, camera://..., or - .",
             show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,93 +86,56 @@ def command(
     policy: Policy = "repair",
     duplicates: Duplicates = "ignore",
     filters: Filters = None,
+    record: Record = None,
+    resume: Resume = False,
+    config: Config = None,
+    print_config: PrintConfig = False,
+    sources: Sources = None,
+    cluster: Cluster = None,
+    max_restarts: MaxRestarts = 10,
+    metrics_port: MetricsPort = None,
+    log_format: LogFormat = "text",
     quiet: Quiet = False,
 ) -> int:
     """Detect objects in a recording, window by window, and write them to any number of outputs."""
+    from eventdet.errors import OptionError
     from eventdet.sources import open_source
     from eventdet.sources.filtered import filter_source
     from eventdet.streaming import Streamer, StreamOptions
     from eventdet.units import parse_duration_us, parse_pace
 
-    recording = open_source(
-        source,
-        sensor_size=parse_sensor_size(sensor_size),
-        policy=parse_policy(policy, duplicates),
-        format=format,
-        allow_remote=allow_remote,
-    )
-    recording = filter_source(recording, filters or ())
-    start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
-    options = StreamOptions(
-        window_us=None if window is None else parse_duration_us(window, name="--window"),
-        stride_us=None if stride is None else parse_duration_us(stride, name="--stride"),
-        pace=parse_pace(pace),
-        state=state,
-        reset_steps=steps,
-        conf=conf,
-        iou=iou,
-        max_detections=max_det,
-        fit=fit,
-        start_us=start_us,
-        stop_us=stop_us,
-    )
-    streamer = Streamer.from_model(model, recording, options, dtype=dtype, runtime=runtime, threads=threads)
-    return _run(streamer, recording, output or [], quiet=quiet, allow_remote=allow_remote)
-
-
-def _run(streamer: "Streamer", source: "EventSource", targets: list[str], *, quiet: bool, allow_remote: bool) -> int:
-    """Stream to the targets until the source or the user ends it; return the exit code."""
-    from eventdet.errors import EventdetError
-    from eventdet.sinks import Outputs
-    from eventdet.sources import LiveSource
-
-    outputs = None
-    try:
-        with ExitStack() as stack:
-            interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
-            if isinstance(source, LiveSource):
-                stack.enter_context(source)
-            outputs = stack.enter_context(Outputs(targets, header=streamer.header, allow_remote=allow_remote))
-            advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=quiet))
-            for result in streamer:
-                outputs.write(result)
-                if outputs.is_done:
-                    return 0
-                advance(streamer.recorded_s)
-            outputs.conclude(streamer.summary().totals)
-    except EventdetError:
-        if not quiet and streamer.recorded_s:
-            _print_outcome(streamer.summary(), source, outputs)
-        raise
-    if not quiet:
-        _print_outcome(streamer.summary(), source, outputs)
-    return EXIT_INTERRUPTED if interrupted() else 0
-
-
-def _print_outcome(summary: "StreamSummary", source: "EventSource", outputs: "Outputs | None") -> None:
-    from eventdet.sources import LiveSource
-
-    typer.echo(format_summary(summary), err=True)
-    if isinstance(source, LiveSource):
-        typer.echo(format_link(source), err=True)
-    for sink in outputs.sinks if outputs is not None else ():
-        typer.echo(f"wrote {sink.target}" + (f" ({sink.note})" if sink.note else ""), err=True)
-
-
-def format_summary(summary: "StreamSummary") -> str:
-    """Return the lines printed at the end of a run."""
-    lines = [
-        f"{summary.num_windows} windows, {summary.num_events:,} events, {summary.num_boxes} boxes; "
-        f"{summary.recorded_s:.2f} s recorded in {summary.wall_s:.2f} s ({summary.speed:.1f}x)",
-    ]
-    if summary.events_cut:
-        lines.append(f"{summary.events_cut:,} events fell outside the network's input")
-    lines.extend(f"repaired: {name} {count:,}" for name, count in summary.report.repairs.items())
-    lines.extend(f"note: {note}" for note in summary.notes)
-    if summary.latency_ms:
-        lines.append(f"{'latency ms':<12} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}")
-    lines.extend(
-        f"{stage:<12} {row.p50:8.2f} {row.p95:8.2f} {row.p99:8.2f} {row.max:8.2f}"
-        for stage, row in summary.latency_ms.items()
-    )
-    return "\n".join(lines)
+    if print_config:
+        typer.echo(resolved_config(context))
+        return 0
+    log = StreamLog(log_format, quiet=quiet)
+    if sources is not None:
+        with errors_logged(log):
+            return run_sources(context, sources, log)
+    if source is None:
+        raise OptionError("stream needs a source", hint="give a file or an address, or --sources FILE")
+    wanted = RunOptions(tuple(output or ()), allow_remote, record, resume, metrics_port)
+    with errors_logged(log):
+        recording = open_source(
+            source,
+            sensor_size=parse_sensor_size(sensor_size),
+            policy=parse_policy(policy, duplicates),
+            format=format,
+            allow_remote=allow_remote,
+        )
+        recording = filter_source(recording, filters or ())
+        start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
+        options = StreamOptions(
+            window_us=None if window is None else parse_duration_us(window, name="--window"),
+            stride_us=None if stride is None else parse_duration_us(stride, name="--stride"),
+            pace=parse_pace(pace),
+            state=state,
+            reset_steps=steps,
+            conf=conf,
+            iou=iou,
+            max_detections=max_det,
+            fit=fit,
+            start_us=start_us,
+            stop_us=stop_us,
+        )
+        streamer = Streamer.from_model(model, recording, options, dtype=dtype, runtime=runtime, threads=threads)
+        return run_stream(streamer, recording, wanted, log)

@@ -26,7 +26,7 @@ from .registry import FORMATS, READERS, EventFormat, detect_format, open_recordi
 from .rosbag import is_rosbag_folder
 from .structured import from_structured, recording_from_structured, to_structured
 from .text import write_text
-from .transcode import Region, TranscodeSummary, output_format, transcode, write_events
+from .transcode import EventOrigin, Region, TranscodeSummary, output_format, transcode, write_events
 
 __all__ = [
     "AEDAT2_DAVIS",
@@ -49,6 +49,7 @@ __all__ = [
     "Decoder",
     "Encoding",
     "EventFormat",
+    "EventOrigin",
     "ReadPolicy",
     "Recording",
     "RecordingInfo",

@@ -13,26 +13,34 @@ if TYPE_CHECKING:
     from .clip import Clip, VisualizeSummary, visualize
     from .detections import read_detections
     from .outputs import Outputs
+    from .recorder import EventRecorder
     from .registry import open_sink
+    from .resume import ResumePlan, plan_resume
 
 __all__ = [
     "Clip",
+    "EventRecorder",
     "Outputs",
+    "ResumePlan",
     "Sink",
     "StreamHeader",
     "StreamTotals",
     "VisualizeSummary",
     "WindowResult",
     "open_sink",
+    "plan_resume",
     "read_detections",
     "visualize",
 ]
 
 _LAZY = {
     "Clip": ".clip",
+    "EventRecorder": ".recorder",
     "Outputs": ".outputs",
+    "ResumePlan": ".resume",
     "VisualizeSummary": ".clip",
     "open_sink": ".registry",
+    "plan_resume": ".resume",
     "read_detections": ".detections",
     "visualize": ".clip",
 }

@@ -32,6 +32,8 @@ class LineFile(LineWriter):
     ----------
     target : str
         Path; the folder is made when missing.
+    keep_bytes : int
+        Bytes of an earlier file that stay; what follows them is cut off.
 
     Raises
     ------
@@ -41,12 +43,15 @@ class LineFile(LineWriter):
 
     is_done = False
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, keep_bytes: int = 0) -> None:
         path = check_target(target)
         make_folder(path)
         self._target = target
         with writing(target):
-            self._file = path.open("wb", buffering=0)
+            self._file = path.open("r+b" if keep_bytes else "wb", buffering=0)
+            if keep_bytes:
+                self._file.truncate(keep_bytes)
+                self._file.seek(0, os.SEEK_END)
 
     def append(self, line: bytes) -> None:
         """Write a line; when the disk is full the file ends with the line before.

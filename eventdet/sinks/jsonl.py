@@ -113,6 +113,8 @@ class JsonlSink(Sink):
         Path, or ``-``.
     header : StreamHeader
         Written at once, before the first window.
+    keep_bytes : int
+        Bytes of an earlier file that are continued, its header among them; 0: start anew.
 
     Raises
     ------
@@ -120,12 +122,13 @@ class JsonlSink(Sink):
         When the target cannot be written.
     """
 
-    def __init__(self, target: str, *, header: StreamHeader) -> None:
+    def __init__(self, target: str, *, header: StreamHeader, keep_bytes: int = 0) -> None:
         self.target = target
         self.note = ""
         self._class_names = header.class_names
-        self._lines: LineWriter = StandardOutput() if target == "-" else LineFile(target)
-        self._write(header_record(header))
+        self._lines: LineWriter = StandardOutput() if target == "-" else LineFile(target, keep_bytes=keep_bytes)
+        if not keep_bytes:
+            self._write(header_record(header))
 
     def write(self, result: WindowResult) -> None:
         """Append the record of a window."""

@@ -1,6 +1,7 @@
 """All outputs of one run as one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,7 @@ from .base import Sink
 from .delivery import DeliveryReport, NetworkSink
 from .registry import check_targets, is_line_file, open_sink
 from .result import StreamHeader, StreamTotals, WindowResult
+from .resume import ResumePlan
 
 __all__ = ["Outputs"]
 
@@ -29,6 +31,8 @@ class Outputs:
         What holds for the whole stream.
     allow_remote : bool
         Whether an address may be one of another machine, or be reached from there.
+    resume : ResumePlan, optional
+        How to continue the outputs of an earlier run; by default they start anew.
 
     Raises
     ------
@@ -36,15 +40,25 @@ class Outputs:
         When a target is not one, cannot be written, or is given twice; then none is touched.
     """
 
-    def __init__(self, targets: Sequence[str], *, header: StreamHeader, allow_remote: bool = False) -> None:
+    def __init__(
+        self,
+        targets: Sequence[str],
+        *,
+        header: StreamHeader,
+        allow_remote: bool = False,
+        resume: ResumePlan | None = None,
+    ) -> None:
         check_targets(targets, header=header, allow_remote=allow_remote)
         self.sinks: list[Sink] = []
         """Those that have not failed."""
         self._num_windows = 0
         self._failures: list[EventdetError] = []
+        self._resume = resume
         try:
             for target in sorted(targets, key=_order):
-                self.sinks.append(open_sink(target, header=header, allow_remote=allow_remote))
+                keep_bytes = resume.keep_bytes.get(target, 0) if resume else 0
+                sink = open_sink(target, header=header, allow_remote=allow_remote, keep_bytes=keep_bytes)
+                self.sinks.append(sink)
         except EventdetError:
             self.discard()
             raise
@@ -60,13 +74,18 @@ class Outputs:
         return {sink.target: sink.report for sink in list(self.sinks) if isinstance(sink, NetworkSink)}
 
     def write(self, result: WindowResult) -> None:
-        """Give a window to every sink.
+        """Give a window to every sink, but for one that the earlier run has written already.
 
         Raises
         ------
         EventdetError
             What a sink that failed raised.
         """
+        if self._resume is not None:
+            if self._resume.renumber:
+                result = replace(result, seq=result.seq + self._resume.next_seq)
+            elif result.seq < self._resume.next_seq:
+                return
         self._num_windows += 1
         self._each(lambda sink: sink.write(result))
 

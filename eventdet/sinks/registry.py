@@ -65,14 +65,18 @@ def _check_rerun(request: SinkRequest) -> None:
 
 
 _FILES: dict[str, SinkKind] = {
-    ".jsonl": SinkKind(lambda request: JsonlSink(request.target, header=request.header), _check_file),
+    ".jsonl": SinkKind(
+        lambda request: JsonlSink(request.target, header=request.header, keep_bytes=request.keep_bytes), _check_file
+    ),
     ".npy": SinkKind(lambda request: BoxesSink(request.target), _check_file),
     ".mp4": SinkKind(_open_video, _check_frames),
     ".gif": SinkKind(_open_video, _check_frames),
     ".png": SinkKind(_open_video, _check_frames),
-    ".csv": SinkKind(lambda request: CsvSink(request.target, header=request.header), _check_file),
+    ".csv": SinkKind(
+        lambda request: CsvSink(request.target, header=request.header, keep_bytes=request.keep_bytes), _check_file
+    ),
     ".json": SinkKind(lambda request: CocoSink(request.target, header=request.header), _check_file),
-    ".txt": SinkKind(lambda request: MotSink(request.target), _check_file),
+    ".txt": SinkKind(lambda request: MotSink(request.target, keep_bytes=request.keep_bytes), _check_file),
     ".rrd": SinkKind(_open_rerun, _check_rerun),
 }
 """By suffix."""
@@ -95,7 +99,7 @@ SINK_SCHEMES = tuple(_SERVICES)
 """Schemes that `open_sink` knows."""
 
 
-def open_sink(target: str, *, header: StreamHeader, allow_remote: bool = False) -> Sink:
+def open_sink(target: str, *, header: StreamHeader, allow_remote: bool = False, keep_bytes: int = 0) -> Sink:
     """Return the sink that the target asks for.
 
     Parameters
@@ -109,6 +113,8 @@ def open_sink(target: str, *, header: StreamHeader, allow_remote: bool = False) 
         What holds for the whole stream.
     allow_remote : bool
         Whether an address may be one of another machine, or be reached from there.
+    keep_bytes : int
+        Bytes of an earlier ``.jsonl``, ``.csv`` or ``.txt`` that are continued, as `plan_resume` found them.
 
     Returns
     -------
@@ -124,7 +130,7 @@ def open_sink(target: str, *, header: StreamHeader, allow_remote: bool = False) 
     MissingExtraError
         When a package for it is missing.
     """
-    return _kind(target).open(SinkRequest(target, header, allow_remote))
+    return _kind(target).open(SinkRequest(target, header, allow_remote, keep_bytes))
 
 
 def check_targets(targets: Sequence[str], *, header: StreamHeader, allow_remote: bool = False) -> None:

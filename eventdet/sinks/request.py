@@ -18,3 +18,6 @@ class SinkRequest(NamedTuple):
 
     allow_remote: bool = False
     """Whether an address may be one of another machine, or be reached from there."""
+
+    keep_bytes: int = 0
+    """Bytes at the start of an earlier file that are continued, where the kind can; 0: start anew."""

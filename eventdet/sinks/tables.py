@@ -29,6 +29,8 @@ class CsvSink(Sink):
         Path.
     header : StreamHeader
         Class names.
+    keep_bytes : int
+        Bytes of an earlier file that are continued; 0: start anew.
 
     Raises
     ------
@@ -36,12 +38,13 @@ class CsvSink(Sink):
         When the target cannot be written.
     """
 
-    def __init__(self, target: str, *, header: StreamHeader) -> None:
+    def __init__(self, target: str, *, header: StreamHeader, keep_bytes: int = 0) -> None:
         self.target = target
         self.note = ""
         self._class_names = header.class_names
-        self._lines = LineFile(target)
-        self._lines.append(_csv_lines([CSV_COLUMNS]))
+        self._lines = LineFile(target, keep_bytes=keep_bytes)
+        if not keep_bytes:
+            self._lines.append(_csv_lines([CSV_COLUMNS]))
 
     def write(self, result: WindowResult) -> None:
         """Append the boxes of a window, all in one piece."""
@@ -76,6 +79,8 @@ class MotSink(Sink):
     ----------
     target : str
         Path.
+    keep_bytes : int
+        Bytes of an earlier file that are continued.
 
     Raises
     ------
@@ -83,10 +88,10 @@ class MotSink(Sink):
         When the target cannot be written.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, keep_bytes: int = 0) -> None:
         self.target = target
         self.note = ""
-        self._lines = LineFile(target)
+        self._lines = LineFile(target, keep_bytes=keep_bytes)
 
     def write(self, result: WindowResult) -> None:
         """Append the boxes of a window, all in one piece."""

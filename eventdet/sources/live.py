@@ -1,9 +1,9 @@
 """Windows of a stream that is still being recorded, from whichever link it comes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from eventdet.events import Events
 from eventdet.filters import EventFilter, Run, filtered_size, start_filters
 from eventdet.formats import Window, WindowCutter, WindowGrid
 from eventdet.geometry import SensorSize
+from eventdet.report import ReadReport
 
 from ._readings import Batch, Reading, ReadingContext
 from ._receiver import Arrival, Link, Receiver
@@ -23,6 +24,19 @@ _MOST_HELD = 1 << 25
 
 _MOST_GARBAGE = 1 << 20
 """Bytes that are skipped in search of the first header; a sender of ours begins with it."""
+
+
+class CameraOrigin(NamedTuple):
+    """What is known of events as the camera made them."""
+
+    sensor_size: SensorSize
+    """Rows and columns of the camera."""
+
+    synthetic: bool
+    """Whether the events are simulated."""
+
+    report: ReadReport
+    """Counts of what was read and repaired so far."""
 
 
 class LiveSource:
@@ -67,6 +81,7 @@ class LiveSource:
         self._filters: list[EventFilter] = []
         self._run: Run | None = None
         self._is_cut = False
+        self._tap: Callable[[Events], None] | None = None
 
     @property
     def format(self) -> str:
@@ -95,6 +110,18 @@ class LiveSource:
                 raise self._no_header("something else comes")
             self._waiting += batches
         return filtered_size(self._filters, self._reading.sensor_size)
+
+    @property
+    def camera(self) -> CameraOrigin:
+        """What a recording of the events before the filters says of them."""
+        _ = self.sensor_size
+        size = self._reading.sensor_size
+        # Waiting for the size above has ended with it, or with an error.
+        return CameraOrigin(cast("SensorSize", size), self.synthetic, self.report)
+
+    def tap(self, consumer: Callable[[Events], None]) -> None:
+        """Hand all events to `consumer` as they come, before the filters and before windows are cut."""
+        self._tap = consumer
 
     def add_filters(self, filters: Sequence[EventFilter]) -> None:
         """Let the events pass some filters, before windows are cut; none may have been taken yet.
@@ -189,6 +216,8 @@ class LiveSource:
         )
 
     def _filtered(self, batch: Batch) -> Events:
+        if self._tap is not None:
+            self._tap(batch.events)
         return batch.events if self._run is None else self._run(batch.events)
 
     def _batches(self) -> Iterator[Batch]:

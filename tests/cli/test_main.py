@@ -189,7 +189,7 @@ def test_a_wrong_output_leaves_earlier_ones(
     old = [tmp_path / name for name in ("a.mp4", "a.jsonl", "a.npy")]
     for path in old:
         path.write_bytes(b"old")
-    outputs = [part for path in (*old, tmp_path / "a.csv") for part in ("-o", str(path))]
+    outputs = [part for path in (*old, tmp_path / "a.tsv") for part in ("-o", str(path))]
     assert run(["stream", str(small_dat), *outputs]) == 2
     assert "a.csv" in _errors(capsys)[0]
     assert [path.read_bytes() for path in old] == [b"old"] * 3

@@ -1,0 +1,21 @@
+"""Streams that run for days: configuration, health and metrics, many sources over processes or a cluster."""
+
+from .config import format_config, read_config
+from .metrics import Health, MetricsServer, Sample
+from .sources import SourceSpec, read_sources
+from .state import StreamState
+from .workers import StreamProcess, Supervisor, WorkerStatus
+
+__all__ = [
+    "Health",
+    "MetricsServer",
+    "Sample",
+    "SourceSpec",
+    "StreamProcess",
+    "StreamState",
+    "Supervisor",
+    "WorkerStatus",
+    "format_config",
+    "read_config",
+    "read_sources",
+]

@@ -1,0 +1,168 @@
+"""The stream command as a service: configuration, log records, recording, metrics, and going on after a kill."""
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eventdet.cli.main import run
+from eventdet.formats import open_recording, write_dat
+from tests.sources.network import HEADER, SIZE, WAIT_S, end, frame, random_events, tcp_sender
+
+WINDOWS = 40
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of 40 windows of 5 ms."""
+    target = tmp_path_factory.mktemp("recording") / "a_td.dat"
+    write_dat(target, random_events(num_events=20_000, duration_us=5000 * WINDOWS), SIZE)
+    return target
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _same(found: Path, expected: Path) -> None:
+    """Compare all that a clock of the wall has no part in."""
+    one, other = _records(found), _records(expected)
+    for record in (*one, *other):
+        record.pop("latency_ms", None)
+        record.pop("wall_s", None)
+    assert one == other
+
+
+def _wait(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_files(path: Path, tmp_path: Path) -> None:
+    options = ["--window", "5ms", "--conf", "0.05", "-q"]
+    whole = [str(tmp_path / f"whole.{kind}") for kind in ("jsonl", "csv", "txt")]
+    assert run(["stream", str(path), *options, *(f"-o{one}" for one in whole)]) == 0
+    cut = [str(tmp_path / f"cut.{kind}") for kind in ("jsonl", "csv", "txt")]
+    outputs = [f"-o{one}" for one in cut]
+    # The pace gives time to kill it in the middle.
+    command = [sys.executable, "-m", "eventdet.cli", "stream", str(path), *options, *outputs, "--pace", "0.1x"]
+    with subprocess.Popen(command) as process:
+        _wait(lambda: _lines(Path(cut[0])) > 12)
+        process.kill()
+    assert 12 < _lines(Path(cut[0])) < WINDOWS
+    with Path(cut[0]).open("ab") as file:
+        file.write(b'{"t_us": 12')
+    assert run(["stream", str(path), *options, *outputs, "--resume"]) == 0
+    _same(Path(cut[0]), Path(whole[0]))
+    assert Path(cut[1]).read_bytes() == Path(whole[1]).read_bytes()
+    assert Path(cut[2]).read_bytes() == Path(whole[2]).read_bytes()
+
+
+def test_resume_without_anything_to_continue_says_why(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["stream", str(path), "--resume", "-o", str(tmp_path / "a.mp4")]) == 2
+    assert "only .jsonl, .csv and .txt can" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_goes_before_the_file_and_the_file_before_defaults(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "stream.toml"
+    config.write_text(f'source = "{path}"\nmax-det = 7\nconf = 0.5\nfilter = ["background:time=2ms"]\n')
+    assert run(["stream", "--config", str(config), "--conf", "0.4", "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    for line in (f'source = "{path}"', "max-det = 7", "conf = 0.4", "iou = 0.45", 'filter = ["background:time=2ms"]'):
+        assert line in printed.splitlines()
+    # What is printed is a file again.
+    config.write_text(printed)
+    assert run(["stream", "--config", str(config), "--print-config"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("wndow = '5ms'", 2, "unknown key 'wndow'; did you mean window?"),
+        ("max-det = 'many'", 2, "Invalid value for '--max-det'"),
+        ("sources = 'a.toml'", 2, "unknown key 'sources'"),
+        ("max-det = ", 3, "no TOML"),
+    ],
+)
+def test_a_wrong_file_says_where(
+    text: str, code: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    assert run(["stream", "a.dat", "--config", str(tmp_path / "a.toml")]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_json_log_is_records_alone(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = str(tmp_path / "a.jsonl")
+    assert run(["stream", str(path), "--window", "5ms", "-o", target, "--log-format", "json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    by_event = {record["event"]: record for record in records}
+    assert by_event["summary"]["num_windows"] == WINDOWS
+    assert by_event["summary"]["latency_ms"]["total"]["p50"] > 0
+    assert by_event["output"]["output"] == target
+    assert run(["stream", "gone.dat", "--log-format", "json"]) == 3
+    (record,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (record["level"], record["message"]) == ("error", "gone.dat: no such file")
+    assert run(["stream", "gone.dat", "--log-format", "xml"]) == 2
+
+
+def test_a_live_stream_is_recorded_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = random_events(num_events=3000)
+    record = tmp_path / "seen.raw"
+    with tcp_sender(HEADER + frame(0, events) + end(1)) as address:
+        assert run(["stream", address, "-o", str(tmp_path / "a.jsonl"), "--record", str(record)]) == 0
+    assert f"wrote {record} (3,000 events)" in capsys.readouterr().err
+    for found, expected in zip(open_recording(record).slice(0, 1_000_000), events, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert run(["stream", str(record), "--record", str(tmp_path / "again.raw")]) == 2
+    assert "--record is for live sources" in capsys.readouterr().err
+
+
+def test_metrics_are_served_while_it_runs_and_sigterm_finalises_all(path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client", reason="the extra metrics is not installed")
+    pytest.importorskip("av", reason="the extra video is not installed")
+    targets = [tmp_path / name for name in ("a.jsonl", "b.mp4", "c.json", "d.npy", "e.csv")]
+    command = [sys.executable, "-m", "eventdet.cli", "stream", str(path), "--window", "5ms", "--pace", "0.05x"]
+    command += ["--metrics-port", "0", "--log-format", "json", *(f"-o{target}" for target in targets)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = json.loads(process.stderr.readline())["address"]
+        _wait(lambda: _lines(targets[0]) > 3)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=WAIT_S)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_S) == 130
+        rest = [json.loads(line) for line in process.stderr.read().splitlines() if line.startswith("{")]
+    count = next(float(line.split()[1]) for line in text.splitlines() if line.startswith("eventdet_windows_total "))
+    assert 2 <= count < WINDOWS
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(target.name for target in targets)
+    num_windows = next(record["num_windows"] for record in rest if record["event"] == "summary")
+    assert len(_records(targets[0])) == num_windows + 2
+    assert len(json.loads(targets[2].read_text())["images"]) == num_windows
+    import av
+
+    with av.open(str(targets[1])) as video:
+        assert sum(1 for _ in video.decode(video=0)) == num_windows
