@@ -191,7 +191,7 @@ def test_a_wrong_output_leaves_earlier_ones(
         path.write_bytes(b"old")
     outputs = [part for path in (*old, tmp_path / "a.tsv") for part in ("-o", str(path))]
     assert run(["stream", str(small_dat), *outputs]) == 2
-    assert "a.csv" in _errors(capsys)[0]
+    assert "a.tsv" in _errors(capsys)[0]
     assert [path.read_bytes() for path in old] == [b"old"] * 3
 
 
