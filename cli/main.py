@@ -14,8 +14,10 @@ from . import (
     doctor,
     evaluate,
     export,
+    export_model,
     formats,
     import_,
+    import_weights,
     info,
     isometry,
     labels,
@@ -62,6 +64,8 @@ for module in (
     benchmark,
     profile,
     isometry,
+    import_weights,
+    export_model,
 ):
     app.command(name=module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-"))(module.command)
 app.add_typer(labels.app, name="labels")

@@ -14,6 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_ELSEWHERE = {
     "scripts/test": "is what runs this test",
     "scripts/test --all": "is what runs this test, with the slow ones",
+    "eventdet import-weights best.pt -o ours.safetensors": "tests/models/test_reference_import.py writes such files",
     "scripts/train_zoo --evaluate": "minutes; test_bundled_weights_score_what_the_docs_say, one of the slow tests",
     'pip install -c constraints.txt ".[video]"': "tests/test_packaging.py builds and installs the wheel",
 }
