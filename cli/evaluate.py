@@ -47,7 +47,7 @@ def command(
     conf: Annotated[float, typer.Option(help="With --weights: lowest score.", min=0.0, max=1.0)] = 0.001,
     iou: Annotated[float, typer.Option(help="With --weights: overlap that suppresses.", min=0.0, max=1.0)] = 0.45,
     max_det: Annotated[int, typer.Option(help="With --weights: most detections a window.", min=1)] = 300,
-    dtype: Annotated[str, typer.Option(help="With --weights: auto, float32 or bfloat16.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="With --weights: auto, float32, bfloat16 or int8.")] = "auto",
     runtime: Runtime = "torch",
     sensor_size: SensorSizeText = None,
     json: Annotated[Path | None, typer.Option(help="Write everything here as JSON.", show_default=False)] = None,

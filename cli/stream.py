@@ -75,7 +75,7 @@ def command(
     ] = 0.45,
     max_det: Annotated[int, typer.Option(help="Most detections a window.", min=1)] = 100,
     fit: Fit = "scale",
-    dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or int8.")] = "auto",
     runtime: Runtime = "torch",
     threads: Annotated[int | None, typer.Option(help="Torch threads.", min=1, show_default=False)] = None,
     start: Start = None,

@@ -113,6 +113,13 @@ class GraphEngine:
         self._turn = 1 - self._turn
         return tuple(torch.from_numpy(scale.copy()) for scale in buffers.logits)
 
+    def clip(self, counts: Tensor) -> tuple[Tensor, ...]:
+        """Return the mean logits of a sequence from rest, (T, B, C, H, W), by scale; it ends at rest."""
+        self.reset()
+        steps = [self.step(window) for window in counts]
+        self.reset()
+        return tuple(torch.stack(scales).mean(0) for scales in zip(*steps, strict=True))
+
     def _build(self, shape: tuple[int, ...]) -> tuple[Buffers, Runner]:
         if len(shape) != 4 or 0 in shape or shape[1] != self._detector.config.channels:
             raise OptionError(f"counts must be (B, {self._detector.config.channels}, H, W), got {shape}")

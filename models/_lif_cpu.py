@@ -17,7 +17,8 @@ from ._lif_torch import SURROGATE_HALF_WIDTH
 
 __all__ = ["backward", "forward", "forward_", "forward_coded", "supports"]
 
-_ONES = {
+_SPIKE = {
+    torch.uint8: np.uint8(1),
     torch.bfloat16: np.uint16(0x3F80),
     torch.float32: np.float32(1.0),
     torch.float64: np.float64(1.0),
@@ -26,7 +27,7 @@ _ONES = {
 
 def supports(x: Tensor) -> bool:
     """Return whether the kernels take `x`."""
-    return x.device.type == "cpu" and x.dtype in _ONES
+    return x.device.type == "cpu" and x.dtype in _SPIKE and x.is_floating_point()
 
 
 def forward(x: Tensor, v0: Tensor, decay: float, threshold: float) -> tuple[Tensor, Tensor]:
@@ -35,17 +36,20 @@ def forward(x: Tensor, v0: Tensor, decay: float, threshold: float) -> tuple[Tens
     return forward_(x, v, decay, threshold), v
 
 
-def forward_(x: Tensor, v: Tensor, decay: float, threshold: float) -> Tensor:
-    """Return spikes, shape (T, ...), and move the membrane `v`, shape (...), on in place."""
+def forward_(x: Tensor, v: Tensor, decay: float, threshold: float, *, spike_dtype: torch.dtype | None = None) -> Tensor:
+    """Return spikes, shape (T, ...), and move the membrane `v`, shape (...), on in place.
+
+    Spikes have the dtype of `x`, or are uint8 where that is the `spike_dtype`.
+    """
     from . import _lif_kernels
 
     _check_step("v", v, x)
     x, order = _time_outermost(x)
-    spikes = torch.empty_like(x)
+    spikes = torch.empty_like(x, dtype=spike_dtype)
     membrane = _in_order(v, order)
     scalar = membrane.dtype.type
     _lif_kernels.lif_forward(
-        _flat(x, order), membrane, _flat(spikes, order), _ONES[x.dtype], scalar(decay), scalar(threshold)
+        _flat(x, order), membrane, _flat(spikes, order), _SPIKE[spikes.dtype], scalar(decay), scalar(threshold)
     )
     _write_back(v, membrane, order)
     return spikes
@@ -66,7 +70,7 @@ def forward_coded(x: Tensor, v0: Tensor, decay: float, threshold: float) -> tupl
         membrane,
         _flat(spikes, order),
         _flat(code, order),
-        _ONES[x.dtype],
+        _SPIKE[x.dtype],
         scalar(decay),
         scalar(threshold),
         scalar(SURROGATE_HALF_WIDTH),

@@ -147,7 +147,9 @@ class Detector(nn.Module):
         currents: list[Tensor] = self.neck(self.backbone(x, membranes), membranes)
         if self.readout_lifs:
             currents = [lif(current, membranes) for lif, current in zip(self.readout_lifs, currents, strict=True)]
-        return currents
+        # What streams in 8 bits hands on spikes as bytes.
+        dtype = next(self.parameters()).dtype
+        return [current if current.is_floating_point() else current.to(dtype) for current in currents]
 
     def _named(self, state: State) -> State:
         return cast("State", _state_type(self.state_names)._make(state))

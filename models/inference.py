@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from eventdet.boxes import Boxes
+from eventdet.errors import OptionError
 
 from .config import DetectorConfig
 from .detector import Detector, State
@@ -58,7 +59,7 @@ class StreamingDetector:
 
     @property
     def dtype(self) -> str:
-        """``float32`` or ``bfloat16``."""
+        """``float32``, ``bfloat16`` or ``int8``."""
         return self.choice.dtype
 
     @property
@@ -97,6 +98,32 @@ class StreamingDetector:
         """
         self._recent.append(self._engine.step(counts))
         return tuple(torch.stack(scales).mean(0) for scales in zip(*self._recent, strict=True))
+
+    @torch.inference_mode()
+    def clip(self, counts: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits of a sequence from rest, averaged over its steps: the paper's protocol.
+
+        Afterwards every membrane is at rest.
+
+        Parameters
+        ----------
+        counts : Tensor, shape (T, B, C, H, W), uint8
+            Events a pixel of each window, oldest first.
+
+        Returns
+        -------
+        tuple of Tensor, shape (B, anchors * (5 + classes), rows, columns), float32
+            By scale, fine first.
+
+        Raises
+        ------
+        OptionError
+            When the network does not take the shape.
+        """
+        if counts.ndim != 5 or counts.shape[0] == 0:
+            raise OptionError(f"counts must be (T, B, C, H, W) with T > 0, got {tuple(counts.shape)}")
+        self.reset()
+        return self._engine.clip(counts)
 
     def detect(
         self, counts: Tensor, *, conf: float = 0.25, iou: float = 0.45, max_det: int = 300, t_us: int = 0

@@ -18,12 +18,24 @@ from eventdet.caching import cache_folder
 from eventdet.errors import OptionError, check_option
 
 from ._files import replace_file
+from ._packed_conv import can_convolve_int8
 from .detector import Detector, State
 
-__all__ = ["DTYPES", "NAMED", "RUNTIMES", "Engine", "RuntimeChoice", "choose_runtime", "faster_dtype", "make_engine"]
+__all__ = [
+    "DTYPES",
+    "NAMED",
+    "RUNTIMES",
+    "Engine",
+    "RuntimeChoice",
+    "choose_runtime",
+    "faster_dtype",
+    "installed",
+    "make_engine",
+]
 
-DTYPES = ("auto", "float32", "bfloat16")
-"""``auto`` is bfloat16 on a CPU that has it in hardware, else float32; always float32 in ONNX Runtime."""
+DTYPES = ("auto", "float32", "bfloat16", "int8")
+"""``auto`` is bfloat16 on a CPU that has it in hardware, else float32; always float32 in ONNX Runtime. ``int8`` rounds
+the kernels that read spikes to 8 bits, which the spikes themselves need not; the rest is bfloat16. In torch alone."""
 
 RUNTIMES = ("torch", "openvino", "onnxruntime", "auto")
 """``auto`` is the fastest in a trial on this machine. It is not the default: runtimes round differently, so that a
@@ -49,6 +61,9 @@ class Engine(Protocol):
     def step(self, counts: Tensor) -> tuple[Tensor, ...]:
         """Return the logits of one step by scale, float32, in new memory."""
 
+    def clip(self, counts: Tensor) -> tuple[Tensor, ...]:
+        """Return the mean logits of a sequence from rest, (T, B, C, H, W), by scale."""
+
 
 class RuntimeChoice(NamedTuple):
     """What runs a step, and why."""
@@ -57,7 +72,7 @@ class RuntimeChoice(NamedTuple):
     """``torch``, ``openvino`` or ``onnxruntime``."""
 
     dtype: str
-    """``float32`` or ``bfloat16``."""
+    """``float32``, ``bfloat16`` or ``int8``."""
 
     reason: str
     """For people: named, or the times of the trial."""
@@ -88,6 +103,8 @@ def choose_runtime(detector: Detector, *, runtime: str = "torch", dtype: str = "
     """
     check_option("runtime", runtime, RUNTIMES)
     check_option("dtype", dtype, DTYPES)
+    if dtype == "int8":
+        return _int8(runtime)
     if runtime == "auto":
         return _fastest(detector, dtype)
     if runtime == "onnxruntime" and dtype == "bfloat16":
@@ -122,6 +139,14 @@ def faster_dtype() -> str:
     return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
 
 
+def _int8(runtime: str) -> RuntimeChoice:
+    if runtime not in ("torch", "auto"):
+        raise OptionError(f"dtype int8 needs runtime torch, got {runtime}")
+    if not can_convolve_int8():
+        raise OptionError("dtype int8 needs a CPU with VNNI and a torch with oneDNN", hint="use --dtype auto")
+    return RuntimeChoice("torch", "int8", NAMED)
+
+
 def _dtype_in(runtime: str, dtype: str) -> str:
     if dtype != "auto":
         return dtype
@@ -132,7 +157,7 @@ def _fastest(detector: Detector, dtype: str) -> RuntimeChoice:
     candidates = [
         RuntimeChoice(runtime, _dtype_in(runtime, dtype), "trial")
         for runtime in RUNTIMES[:-1]
-        if _is_installed(runtime) and not (runtime == "onnxruntime" and dtype == "bfloat16")
+        if installed(runtime) and not (runtime == "onnxruntime" and dtype == "bfloat16")
     ]
     path = _trial_path(detector, candidates)
     times = _read_trial(path, candidates)
@@ -145,7 +170,8 @@ def _fastest(detector: Detector, dtype: str) -> RuntimeChoice:
     return best._replace(reason=f"{told}: {rates}")
 
 
-def _is_installed(runtime: str) -> bool:
+def installed(runtime: str) -> bool:
+    """Return whether a runtime, and what it takes to make its graph, is on this machine."""
     return runtime == "torch" or (find_spec(runtime) is not None and find_spec("onnxscript") is not None)
 
 

@@ -151,7 +151,7 @@ class Streamer:
             Where events come from.
         options : StreamOptions
             How to stream.
-        dtype : {"auto", "float32", "bfloat16"}
+        dtype : {"auto", "float32", "bfloat16", "int8"}
             Arithmetic of the convolutions; ``auto`` depends on the CPU, the others give the same numbers everywhere
             but for rounding.
         runtime : {"torch", "openvino", "onnxruntime", "auto"}

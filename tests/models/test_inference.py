@@ -1,13 +1,21 @@
 """The streaming form against the training form."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from eventdet.errors import OptionError
 from eventdet.models import Detector, StreamingDetector, build_detector
+from eventdet.models._folding import folded
+from eventdet.models._packed_conv import SpikeConv2d, can_convolve_int8
+from eventdet.models._torch_engine import TorchEngine, ViewMaxPool
+from eventdet.models.blocks import ConvNorm
 from eventdet.models.lif import LIF, Membranes
 from eventdet.models.runtimes import faster_dtype
+
+from .networks import spread_statistics
 
 
 @pytest.fixture(scope="module")
@@ -122,5 +130,72 @@ def test_stream_of_another_size_than_before_is_refused(detector: Detector, windo
 
 
 def test_unknown_dtype_is_refused(detector: Detector) -> None:
-    with pytest.raises(OptionError, match="dtype must be one of auto, float32, bfloat16"):
+    with pytest.raises(OptionError, match="dtype must be one of auto, float32, bfloat16, int8"):
+        StreamingDetector(detector, dtype="float16")
+
+
+def rounded_to_bytes(detector: Detector) -> Detector:
+    """Return the folded network with the kernels that read spikes at 8 bits, and no other arithmetic changed."""
+    network = folded(detector)
+    for name, module in network.named_modules():
+        if isinstance(module, ConvNorm) and name != "backbone.stem":
+            weight = module.conv.weight
+            scale = weight.abs().amax((1, 2, 3), keepdim=True) / 127
+            weight.copy_((weight / scale).round() * scale)
+    return network
+
+
+needs_vnni = pytest.mark.skipif(not can_convolve_int8(), reason="this CPU or build has no 8-bit convolution")
+
+
+@needs_vnni
+@pytest.mark.parametrize("name", ["ems-nano", "sew-nano", "ms-nano", "wide-res18"])
+def test_int8_stream_equals_the_network_with_rounded_kernels(name: str, windows: Tensor) -> None:
+    """Each layer is fed the input it has in the stream, so that a flip by bfloat16 does not spread."""
+    torch.manual_seed(0)
+    detector = spread_statistics(build_detector(name, width=0.5, detection="spiking")).eval()
+    detector.requires_grad_(requires_grad=False)
+    stream = TorchEngine(detector, "int8")
+    exact = dict(rounded_to_bytes(detector).named_modules())
+    compared = 0
+
+    def compare(module: nn.Module, inputs: tuple[Tensor], output: Tensor, *, path: str) -> None:
+        nonlocal compared
+        if inputs[0].dtype == torch.uint8:
+            compared += 1
+            expected = exact[path](inputs[0].float())
+            # The sum is exact; one rounding to bfloat16, of 8 bits, follows.
+            torch.testing.assert_close(output.float(), expected, rtol=2.0**-8, atol=1e-6)
+
+    for path, module in stream.network.named_modules():
+        if isinstance(module, SpikeConv2d):
+            module.register_forward_hook(partial(compare, path=path))
+    for window in windows[:2]:
+        stream.step(window)
+    assert compared >= 20
+
+
+@needs_vnni
+def test_int8_stream_keeps_float32_membranes_and_says_what_it_is(detector: Detector, windows: Tensor) -> None:
+    stream = StreamingDetector(detector, dtype="int8")
+    assert {scale.dtype for scale in stream.step(windows[0])} == {torch.float32}
+    assert stream.arithmetic == "int8"
+    assert stream.state is not None
+    assert {v.dtype for v in stream.state} == {torch.float32}
+
+
+def test_int8_where_the_cpu_lacks_it_or_in_another_runtime_is_refused(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OptionError, match="dtype int8 needs runtime torch, got openvino"):
+        StreamingDetector(detector, dtype="int8", runtime="openvino")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.raises(OptionError, match="needs a CPU with VNNI"):
         StreamingDetector(detector, dtype="int8")
+
+
+def test_pooling_by_views_equals_that_of_torch() -> None:
+    x = torch.randn(3, 5, 6, 8, generator=torch.Generator().manual_seed(0))
+    for layout in (torch.contiguous_format, torch.channels_last):
+        pooled = ViewMaxPool()(x.contiguous(memory_format=layout))
+        assert torch.equal(pooled, nn.functional.max_pool2d(x, 2))

@@ -17,7 +17,7 @@ from .networks import spread_statistics
 
 pytest.importorskip("onnxscript")
 GRAPHS = [
-    pytest.param(name, marks=pytest.mark.skipif(not module._is_installed(name), reason=f"{name} is not installed"))
+    pytest.param(name, marks=pytest.mark.skipif(not module.installed(name), reason=f"{name} is not installed"))
     for name in ("openvino", "onnxruntime")
 ]
 
@@ -51,6 +51,17 @@ def test_stream_in_a_runtime_equals_that_in_torch(detector: Detector, windows: T
             stream.reset()
             assert stream.state is None
     assert theirs.arithmetic == f"{runtime} float32"
+
+
+@pytest.mark.parametrize("runtime", ["torch", *GRAPHS])
+def test_clip_is_the_mean_of_its_steps_from_rest(detector: Detector, windows: Tensor, runtime: str) -> None:
+    stream = StreamingDetector(detector, dtype="float32", runtime=runtime)
+    stream.step(windows[4])
+    for ours, reference in zip(stream.clip(windows), detector(windows).logits, strict=True):
+        torch.testing.assert_close(ours, reference, rtol=0, atol=1e-4)
+    assert stream.state is None
+    with pytest.raises(OptionError, match=r"must be \(T, B, C, H, W\)"):
+        stream.clip(windows[0])
 
 
 @pytest.mark.parametrize("runtime", GRAPHS)
@@ -97,7 +108,7 @@ def test_auto_takes_the_fastest_of_a_trial_and_keeps_it(
     detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVENTDET_CACHE", str(tmp_path))
-    monkeypatch.setattr(module, "_is_installed", lambda _: True)
+    monkeypatch.setattr(module, "installed", lambda _: True)
     times = {"torch": 9.0, "openvino": 4.5, "onnxruntime": 20.0}
     asked: list[str] = []
 
@@ -123,7 +134,7 @@ def test_damaged_trial_is_made_again(
     detector: Detector, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVENTDET_CACHE", str(tmp_path))
-    monkeypatch.setattr(module, "_is_installed", lambda _: True)
+    monkeypatch.setattr(module, "installed", lambda _: True)
     monkeypatch.setattr(module, "_step_ms", lambda *_: 1.0)
     choose_runtime(detector, runtime="auto")
     (kept,) = (tmp_path / "runtimes").iterdir()
@@ -137,7 +148,7 @@ def test_real_trial_times_every_installed_runtime(tmp_path: Path, monkeypatch: p
     detector = build_detector("ems-nano", input_size=(64, 64)).eval()
     detector.weights_hash = "made for this test"
     choice = choose_runtime(detector, runtime="auto")
-    installed = [name for name in module.RUNTIMES[:-1] if module._is_installed(name)]
+    installed = [name for name in module.RUNTIMES[:-1] if module.installed(name)]
     assert choice.runtime in installed
     assert all(f"{name} " in choice.reason for name in installed)
 
