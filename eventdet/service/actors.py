@@ -13,12 +13,15 @@ from typing import Any
 from eventdet.errors import InputError, MissingExtraError
 
 from .sources import SourceSpec
-from .workers import StreamProcess, WorkerStatus
+from .workers import STOPPED, StreamProcess, WorkerStatus
 
 __all__ = ["ClusterSupervisor", "StreamActor", "connected"]
 
 _POLL_S = 0.1
 _CONNECT_S = 10.0
+_PLACE_S = 10.0
+_CALL_S = 10.0
+"""Longest wait for a worker to answer; it does nothing but look at a process."""
 
 
 @contextmanager
@@ -45,7 +48,10 @@ def connected(address: str) -> Iterator[Any]:
 
 
 class StreamActor:
-    """Runs one source on a worker of a cluster.
+    """Runs one source on a worker of a cluster, once it is told to.
+
+    Nothing starts by itself: Dask makes the actors of a lost worker anew, without having been asked to, and a second
+    process for one source would write over the outputs of the first.
 
     Parameters
     ----------
@@ -57,8 +63,10 @@ class StreamActor:
 
     def __init__(self, spec: SourceSpec, max_restarts: int = 10) -> None:
         self._process = StreamProcess(spec, max_restarts=max_restarts)
-        self._thread = threading.Thread(target=self._run, name=f"eventdet {spec.name}", daemon=True)
-        self._thread.start()
+
+    def start(self) -> None:
+        """Start the source."""
+        threading.Thread(target=self._run, name="eventdet actor", daemon=True).start()
 
     def status(self) -> WorkerStatus:
         """Return how the source is now."""
@@ -93,7 +101,7 @@ class ClusterSupervisor:
         self._max_restarts = max_restarts
         self._is_stopping = False
         self._moves = dict.fromkeys((spec.name for spec in specs), 0)
-        self._actors = {spec.name: self._place(spec) for spec in specs}
+        self._actors: dict[str, Any] = {}
         self._statuses = {spec.name: WorkerStatus(spec.name) for spec in specs}
 
     @property
@@ -104,17 +112,18 @@ class ClusterSupervisor:
     def run(self) -> list[WorkerStatus]:
         """Run until every source is over, and return how each ended."""
         asked_to_stop: set[str] = set()
-        while not all(status.is_over for status in self._statuses.values()):
-            for spec in self._specs:
-                if self._statuses[spec.name].is_over:
+        while waiting := [spec for spec in self._specs if not self._statuses[spec.name].is_over]:
+            for spec in waiting:
+                if self._is_stopping and spec.name not in self._actors:
+                    self._statuses[spec.name].state = STOPPED
                     continue
-                if self._is_stopping and spec.name not in asked_to_stop:
-                    asked_to_stop.add(spec.name)
-                    self._ask(spec, "stop")
-                status = self._ask(spec, "status")
-                if status is not None:
-                    status.restarts += self._moves[spec.name]
-                    self._statuses[spec.name] = status
+                try:
+                    self._attend(spec, asked_to_stop)
+                except (OSError, RuntimeError, ValueError):
+                    # Dask says in each of these ways that the worker is lost; a call that hangs times out, an OSError.
+                    asked_to_stop.discard(spec.name)
+                    if self._actors.pop(spec.name, None) is not None:
+                        self._moves[spec.name] += 1
             time.sleep(_POLL_S)
         return self.statuses
 
@@ -122,15 +131,19 @@ class ClusterSupervisor:
         """End every source soon, with its outputs finalised; a signal's handler may call it."""
         self._is_stopping = True
 
-    def _place(self, spec: SourceSpec) -> Any:
-        return self._client.submit(StreamActor, spec, self._max_restarts, actor=True, pure=False).result()
-
-    def _ask(self, spec: SourceSpec, name: str) -> WorkerStatus | None:
-        """Call a method of the actor; when its worker is gone, place the source anew and return None."""
-        try:
-            answer: WorkerStatus | None = getattr(self._actors[spec.name], name)().result()
-        except (OSError, ValueError):
-            self._moves[spec.name] += 1
-            self._actors[spec.name] = self._place(spec.restarted(self._moves[spec.name]))
-            return None
-        return answer
+    def _attend(self, spec: SourceSpec, asked_to_stop: set[str]) -> None:
+        """Do for one source what is due; raises when its worker is lost, or none is there to take it."""
+        moves = self._moves[spec.name]
+        if spec.name not in self._actors:
+            wanted = spec.restarted(moves) if moves else spec
+            future = self._client.submit(StreamActor, wanted, self._max_restarts, actor=True, pure=False)
+            actor = future.result(timeout=_PLACE_S)
+            self._actors[spec.name] = actor
+            actor.start().result(timeout=_CALL_S)
+        actor = self._actors[spec.name]
+        if self._is_stopping and spec.name not in asked_to_stop:
+            asked_to_stop.add(spec.name)
+            actor.stop().result(timeout=_CALL_S)
+        status: WorkerStatus = actor.status().result(timeout=_CALL_S)
+        status.restarts += moves
+        self._statuses[spec.name] = status

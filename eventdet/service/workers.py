@@ -5,6 +5,8 @@ and a crash of one source, in whatever library, takes no other with it. Its JSON
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +19,9 @@ from .metrics import Health, Sample
 from .sources import SourceSpec
 
 __all__ = ["StreamProcess", "Supervisor", "WorkerStatus"]
+
+COMMAND = (sys.executable, "-m", "eventdet.service._worker_main")
+"""What a worker's process runs; the number of the supervisor's process and the arguments follow."""
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -144,7 +149,7 @@ class StreamProcess:
             return
         restarts = self._status.restarts + (self._status.exit_code is not None)
         spec = self.spec.restarted(restarts) if restarts else self.spec
-        command = [sys.executable, "-m", "eventdet.cli", "stream", "--log-format=json", *spec.arguments]
+        command = [*COMMAND, str(os.getpid()), "stream", "--log-format=json", *spec.arguments]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
         )
@@ -168,8 +173,11 @@ class StreamProcess:
     def _next_state(self, code: int) -> str:
         if code == 0:
             return DONE
-        if code == _INTERRUPTED or self._is_stopping:
-            return STOPPED if code == _INTERRUPTED else FAILED
+        # A process that was asked before it could listen ends by the signal itself, and had opened nothing.
+        if code == _INTERRUPTED or (self._is_stopping and code == -signal.SIGTERM):
+            return STOPPED
+        if self._is_stopping:
+            return FAILED
         # What was called wrongly is wrong again; a camera may come back, a missing file does not.
         hopeless = {_USAGE, _MISSING_EXTRA} if self.spec.is_live else {_USAGE, _MISSING_EXTRA, _BAD_INPUT}
         return FAILED if code in hopeless or self._crashes > self._max_restarts else WAITING
