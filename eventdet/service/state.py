@@ -34,6 +34,7 @@ class StreamState:
         self._since_s = clock()
         self._counts = {"windows": 0, "events": 0, "boxes": 0, "state_resets": 0}
         self._dropped = 0
+        self._dropped_events = 0
         self._t_us = 0
         self._latency_ms: dict[str, float] = {}
         self._latency_sum_s: dict[str, float] = {}
@@ -46,7 +47,7 @@ class StreamState:
             self._counts["events"] += result.num_events
             self._counts["boxes"] += len(result.boxes)
             self._counts["state_resets"] += result.state_reset
-            self._dropped = result.dropped
+            self._dropped, self._dropped_events = result.dropped, result.dropped_events
             self._t_us = result.t_us
             self._latency_ms = dict(result.latency_ms)
             for stage, value_ms in result.latency_ms.items():
@@ -63,12 +64,14 @@ class StreamState:
         with self._lock:
             silent_s = self._clock() - self._since_s
             details: dict[str, object] = {**self._counts, "dropped": self._dropped, "t_us": self._t_us}
+            details["dropped_events"] = self._dropped_events
         return Health(silent_s < self._stale_s, {**details, "seconds_since_window": round(silent_s, 3)})
 
     def samples(self) -> Iterable[Sample]:
         """Return the counts and latencies."""
         with self._lock:
             counts, dropped, t_us = dict(self._counts), self._dropped, self._t_us
+            dropped_events = self._dropped_events
             silent_s = self._clock() - self._since_s
             last, sums = dict(self._latency_ms), dict(self._latency_sum_s)
         meanings = {
@@ -80,6 +83,7 @@ class StreamState:
         for name, meaning in meanings.items():
             yield Sample(name, counts[name], meaning)
         yield Sample("windows_skipped", dropped, "Windows skipped because the detector could not keep up.")
+        yield Sample("events_dropped", dropped_events, "Events dropped because the detector could not keep up.")
         yield Sample("stream_time_seconds", t_us / 1e6, "End of the latest window on the clock of the events.", "gauge")
         yield Sample("seconds_since_window", silent_s, "Time since the latest window.", "gauge")
         for stage, value_ms in last.items():

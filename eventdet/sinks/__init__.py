@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from .base import Sink
-from .result import StreamHeader, StreamTotals, WindowResult
+from .result import StreamHeader, StreamTotals, TrackColumns, WindowResult
 
 if TYPE_CHECKING:
     from .clip import Clip, VisualizeSummary, visualize
@@ -25,6 +25,7 @@ __all__ = [
     "Sink",
     "StreamHeader",
     "StreamTotals",
+    "TrackColumns",
     "VisualizeSummary",
     "WindowResult",
     "open_sink",

@@ -125,9 +125,15 @@ def _parse_header(record: dict[str, object], where: str) -> StreamHeader:
             synthetic=bool(record["synthetic"]),
             eventdet_version=str(record["eventdet_version"]),
             hardware=str(record.get("hardware", "")),
+            window_events=_optional_int(record.get("window_events")),
+            stride_events=_optional_int(record.get("stride_events")),
         )
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise FormatError(f"{where}: broken header record: {_reason(error)}") from error
+
+
+def _optional_int(value: object) -> int | None:
+    return None if value is None else int(cast("int", value))
 
 
 def _parse_window(record: dict[str, object], where: str) -> tuple[int, int | None, Boxes]:

@@ -11,7 +11,7 @@ from eventdet.boxes import Boxes
 
 from ._lines import LineFile, LineWriter, StandardOutput
 from .base import Sink
-from .result import StreamHeader, StreamTotals, WindowResult
+from .result import StreamHeader, StreamTotals, TrackColumns, WindowResult
 
 __all__ = [
     "JSONL_VERSION",
@@ -60,6 +60,8 @@ def header_record(header: StreamHeader) -> dict[str, object]:
         "synthetic": header.synthetic,
         "eventdet_version": header.eventdet_version,
         "hardware": header.hardware,
+        "window_events": header.window_events,
+        "stride_events": header.stride_events,
     }
 
 
@@ -72,8 +74,10 @@ def result_record(result: WindowResult, class_names: tuple[str, ...]) -> dict[st
         "n_events": int(result.num_events),
         "latency_ms": {stage: round(float(ms), _LATENCY_DIGITS) for stage, ms in result.latency_ms.items()},
         "dropped": int(result.dropped),
-        "state_reset": bool(result.state_reset),
-        "boxes": _box_records(result.boxes, class_names),
+        "dropped_events": int(result.dropped_events),
+        "state_reset": result.state_reset,
+        "reset_reason": result.reset_reason or None,
+        "boxes": _with_tracks(_box_records(result.boxes, class_names), result.tracks),
     }
 
 
@@ -87,7 +91,19 @@ def totals_record(totals: StreamTotals) -> dict[str, object]:
         "repairs": {name: int(count) for name, count in totals.repairs.items()},
         "recorded_s": round(float(totals.recorded_s), _SECOND_DIGITS),
         "wall_s": round(float(totals.wall_s), _SECOND_DIGITS),
+        "windows_skipped": int(totals.windows_skipped),
+        "events_dropped": int(totals.events_dropped),
     }
+
+
+def _with_tracks(boxes: list[dict[str, object]], tracks: TrackColumns | None) -> list[dict[str, object]]:
+    if tracks is not None:
+        columns = (tracks.age_us.tolist(), tracks.velocity.tolist(), tracks.is_predicted.tolist())
+        for box, age_us, velocity, is_predicted in zip(boxes, *columns, strict=True):
+            box["track_age_us"] = age_us
+            box["velocity"] = [round(value, PIXEL_DIGITS) for value in velocity]
+            box["predicted"] = is_predicted
+    return boxes
 
 
 def _box_records(boxes: Boxes, class_names: tuple[str, ...]) -> list[dict[str, object]]:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 
-__all__ = ["StreamHeader", "StreamTotals", "WindowResult"]
+__all__ = ["StreamHeader", "StreamTotals", "TrackColumns", "WindowResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,10 @@ class StreamHeader:
     """Names by class id."""
 
     window_us: int
-    """Length of a window in microseconds."""
+    """Length of a window in microseconds; nominal, that of the training, where a number of events alone ends it."""
 
     stride_us: int
-    """From one window's start to the next, in microseconds."""
+    """From one window's start to the next, in microseconds; nominal likewise."""
 
     model: str
     """Name of the detector."""
@@ -51,6 +54,12 @@ class StreamHeader:
     hardware: str = ""
     """Machine, threads and arithmetic that ran the detector, for latencies to mean something."""
 
+    window_events: int | None = None
+    """Events that end a window; None: time alone does."""
+
+    stride_events: int | None = None
+    """Events from one window's start to the next; None: time alone tells."""
+
     def __post_init__(self) -> None:
         """Check the durations.
 
@@ -62,6 +71,20 @@ class StreamHeader:
         for name in ("window_us", "stride_us"):
             if getattr(self, name) <= 0:
                 raise OptionError(f"{name} must be > 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackColumns:
+    """What a tracker knows of the boxes of a window beyond their `track_id`, row by row."""
+
+    age_us: NDArray[np.int64]
+    """Shape (n,): microseconds since the track began."""
+
+    velocity: NDArray[np.float32]
+    """Shape (n, 2): of the centre, to the right and down, in pixels a second."""
+
+    is_predicted: NDArray[np.bool_]
+    """Shape (n,): whether the box is where the track should be, without a detection in this window."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,13 +110,25 @@ class WindowResult:
     """Milliseconds spent by stage."""
 
     dropped: int = 0
-    """Windows dropped so far because the detector could not keep up."""
+    """Windows skipped so far because the detector could not keep up."""
 
-    state_reset: bool = False
-    """Whether the membranes were cleared before this window."""
+    dropped_events: int = 0
+    """Events dropped so far for the same reason: those of skipped windows, and what was thinned out of others."""
+
+    reset_reason: str = ""
+    """Why the membranes were cleared before this window: ``start``, ``schedule``, ``gap``, ``backward`` or ``seek``;
+    empty: they were kept."""
 
     events: Events | None = None
     """Events of the window, for sinks that draw."""
+
+    tracks: TrackColumns | None = None
+    """Of the boxes, row by row; None without a tracker."""
+
+    @property
+    def state_reset(self) -> bool:
+        """Whether the membranes were cleared before this window."""
+        return bool(self.reset_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +152,9 @@ class StreamTotals:
 
     repairs: Mapping[str, int] = field(default_factory=dict)
     """What was changed or dropped in the events, counted by name."""
+
+    windows_skipped: int = 0
+    """Windows that were not run because the detector could not keep up."""
+
+    events_dropped: int = 0
+    """Events dropped for the same reason."""

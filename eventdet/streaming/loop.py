@@ -270,7 +270,7 @@ class Streamer:
             num_events=len(window.events),
             boxes=boxes,
             latency_ms={stage: round(value / 1e6, 3) for stage, value in stages.items()},
-            state_reset=reset or window.seq == 0,
+            reset_reason="schedule" if reset else "start" if window.seq == 0 else "",
             events=window.events,
         )
 

@@ -36,7 +36,7 @@ def clock() -> _Clock:
 @pytest.fixture
 def server(clock: _Clock) -> Iterator[MetricsServer]:
     state = StreamState(stale_s=30.0, clock=clock)
-    state.add(replace(RESULT, state_reset=True))
+    state.add(replace(RESULT, reset_reason="gap"))
     state.add(RESULT)
 
     def samples() -> Iterator[Sample]:

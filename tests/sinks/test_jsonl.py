@@ -11,7 +11,7 @@ import pytest
 
 from eventdet import Boxes
 from eventdet.errors import OutputError
-from eventdet.sinks import StreamHeader, StreamTotals, WindowResult
+from eventdet.sinks import StreamHeader, StreamTotals, TrackColumns, WindowResult
 from eventdet.sinks.jsonl import JsonlSink
 
 
@@ -34,6 +34,8 @@ def test_jsonl_begins_with_a_header_record(tmp_path: Path, header: StreamHeader)
         "synthetic": True,
         "eventdet_version": "0.1.0",
         "hardware": "",
+        "window_events": None,
+        "stride_events": None,
     }
 
 
@@ -53,7 +55,9 @@ def test_jsonl_writes_a_record_a_window_empty_ones_too(
         "n_events": 400,
         "latency_ms": {"read": 0.123, "detect": 7.5},
         "dropped": 0,
+        "dropped_events": 0,
         "state_reset": False,
+        "reset_reason": None,
         "boxes": [
             # 11.125 in float32 is exact and rounds half to even.
             {"xywh": [11.12, 20.0, 60.0, 40.0], "score": 0.9123, "class_id": 0, "name": "car", "track_id": None},
@@ -62,6 +66,26 @@ def test_jsonl_writes_a_record_a_window_empty_ones_too(
     }
     assert records[2]["boxes"] == []
     assert records[2]["n_events"] == 0
+
+
+def test_jsonl_tells_why_the_state_was_reset_and_how_tracks_move(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = tmp_path / "detections.jsonl"
+    tracks = TrackColumns(np.array([70_000]), np.array([[12.345, -1]], np.float32), np.array([True]))
+    result = replace(
+        results[0],
+        boxes=Boxes.from_xywh([[0, 0, 5, 5]], track_id=3),
+        tracks=tracks,
+        reset_reason="gap",
+        dropped_events=7,
+    )
+    with JsonlSink(str(target), header=header) as sink:
+        sink.write(result)
+    record = json.loads(target.read_text().splitlines()[1])
+    assert (record["state_reset"], record["reset_reason"], record["dropped_events"]) == (True, "gap", 7)
+    (box,) = record["boxes"]
+    assert (box["track_age_us"], box["velocity"], box["predicted"]) == (70_000, [12.35, -1.0], True)
 
 
 def test_jsonl_keeps_track_ids_and_unknown_classes(
@@ -130,6 +154,8 @@ def test_jsonl_ends_with_the_totals(tmp_path: Path, header: StreamHeader, result
         "repairs": {"trailing_bytes": 3},
         "recorded_s": 0.05,
         "wall_s": 0.125,
+        "windows_skipped": 0,
+        "events_dropped": 0,
     }
 
 
