@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["CHUNK_EVENTS", "pack_events", "pack_tensor"]
 
-CHUNK_EVENTS = 1 << 14
+CHUNK_EVENTS = 1 << 13
 
 _CODECS = [Blosc("lz4", clevel=5, shuffle=shuffle) for shuffle in (Blosc.SHUFFLE, Blosc.BITSHUFFLE)]
 """Of stamps, and of words."""

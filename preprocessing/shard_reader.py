@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from eventdet.errors import FormatError, InputError, OptionError
 
-from ._row_layout import RowLayout, parse_layout
+from ._packing import CHECKSUM_BYTES
+from ._row_layout import MISSING, RowLayout, parse_layout
 from .locations import is_local
 
 __all__ = ["RowReader", "ShardReader", "open_rows"]
@@ -32,14 +33,13 @@ __all__ = ["RowReader", "ShardReader", "open_rows"]
 _OPEN_SHARDS = 64
 """Files kept open; an index goes with each."""
 
-_CHECKSUM_BYTES = 4
-
 _CHECKED = 0x48674BC7
 """CRC-32C of anything with its own CRC-32C behind: what is left of a checksum that holds, whatever it is over. So
 data and checksum need not be taken apart."""
 
-_MISSING = (1 << 64) - 1
-"""Offset and length of a chunk that a shard does not hold."""
+
+_IN_PLACE_BYTES = 1 << 16
+"""A chunk of this size is unpacked where it is wanted; numcodecs takes longer to look at an array than to copy less."""
 
 
 class RowReader(Protocol):
@@ -143,8 +143,8 @@ class ShardReader:
         for chunk in chunks:
             low, high = max(start, chunk * per_chunk), min(stop, (chunk + 1) * per_chunk)
             target = rows[low - start : high - start]
-            if high - low == per_chunk:
-                self._decode(chunk, target)
+            if high - low == per_chunk and self._layout.chunk_bytes >= _IN_PLACE_BYTES:
+                self._unpacked(chunk, target)
             else:
                 target[:] = self._whole(chunk)[low - chunk * per_chunk : high - chunk * per_chunk]
         return rows
@@ -154,8 +154,8 @@ class ShardReader:
         kept, rows = self._kept
         if kept != chunk:
             # Never the same memory: another thread may still read the one that was kept.
-            rows = np.empty((self._layout.chunk_rows, *self.shape[1:]), self.dtype)
-            self._decode(chunk, rows)
+            rows = np.frombuffer(self._unpacked(chunk, None), self.dtype)
+            rows = rows.reshape(self._layout.chunk_rows, *self.shape[1:])
             self._kept = chunk, rows
         return rows
 
@@ -164,7 +164,7 @@ class ShardReader:
         number, entry = divmod(chunk, self._layout.chunks_per_shard)
         shard = _open_shard(self, number)
         offset, length = shard.spans[entry]
-        if offset == length == _MISSING:
+        if offset == length == MISSING:
             raise self._damage(chunk, "missing")
         if offset + length > shard.size:
             raise self._damage(chunk, f"bytes {offset} to {offset + length} of a file of {shard.size}")
@@ -180,12 +180,14 @@ class ShardReader:
             return memoryview(data)
         if crc32c(data) != _CHECKED:
             raise self._damage(chunk, f"wrong checksum at offset {offset}")
-        return memoryview(data)[:-_CHECKSUM_BYTES]
+        return memoryview(data)[:-CHECKSUM_BYTES]
 
-    def _decode(self, chunk: int, out: NDArray[Any]) -> None:
+    def _unpacked(self, chunk: int, out: NDArray[Any] | None) -> Any:
+        """Return the bytes of a chunk, in `out` when it is given."""
         data = self._packed(chunk)
+        target = None if out is None else out.reshape(-1).view(np.uint8)
         try:
-            self._layout.unpack(data, out.reshape(-1).view(np.uint8))
+            return self._layout.unpack(data, self._layout.chunk_bytes, target)
         except (ValueError, RuntimeError) as error:
             raise self._damage(chunk, str(error)) from error
 
@@ -203,10 +205,10 @@ class ShardReader:
             shard.spans = [(0, shard.size)]
             return shard
         index_bytes = 16 * layout.chunks_per_shard
-        begin = 0 if layout.index_at == "start" else shard.size - index_bytes - _CHECKSUM_BYTES
-        if shard.size < index_bytes + _CHECKSUM_BYTES:
+        begin = 0 if layout.index_at == "start" else shard.size - index_bytes - CHECKSUM_BYTES
+        if shard.size < index_bytes + CHECKSUM_BYTES:
             raise _damaged(path, f"{shard.size} bytes cannot hold an index of {layout.chunks_per_shard} chunks")
-        shard.spans = _parse_index(path, _read_at(shard.descriptor, begin, index_bytes + _CHECKSUM_BYTES))
+        shard.spans = _parse_index(path, _read_at(shard.descriptor, begin, index_bytes + CHECKSUM_BYTES))
         return shard
 
     def _damage(self, chunk: int, reason: str) -> FormatError:
@@ -248,7 +250,7 @@ def _parse_index(path: Path, data: bytes) -> list[tuple[int, int]]:
     """Return offset and length of every chunk of a shard."""
     if crc32c(data) != _CHECKED:
         raise _damaged(path, "wrong checksum of the index")
-    entries = np.frombuffer(data, "<u8", (len(data) - _CHECKSUM_BYTES) // 8)
+    entries = np.frombuffer(data, "<u8", (len(data) - CHECKSUM_BYTES) // 8)
     return [(offset, length) for offset, length in entries.reshape(-1, 2).tolist()]
 
 

@@ -1,7 +1,7 @@
 """Write one recording to Zarr: whole shards only, out of sight, then published by one rename.
 
-A shard cannot be written in part (Zarr would read, decode and write it again), so rows are collected until one is
-full. The group grows in a hidden folder beside its target; whatever stops the process before the rename, nothing
+A shard cannot be written in part (Zarr would read, decode and write it again), so packed chunks are collected until
+one is full. The group grows in a hidden folder beside its target; whatever stops the process before the rename, nothing
 that looks like a recording is left behind. Before the rename every file is flushed to the disk, so that after a power
 cut too a recording is there whole or not at all.
 """
@@ -37,14 +37,13 @@ from ._layout import (
 from ._locks import locked
 from ._milliseconds import MillisecondIndex
 from .representations import Representation
+from .shard_writer import ShardWriter
 from .store import is_store
 
 if TYPE_CHECKING:
     import zarr
 
-    from ._layout import ZarrArray
-
-__all__ = ["EventColumns", "RecordingWriter", "ShardBuffer", "recording_writer", "remove_leftovers", "remove_recording"]
+__all__ = ["EventColumns", "RecordingWriter", "recording_writer", "remove_leftovers", "remove_recording"]
 
 _LIBRARIES = ("numcodecs", "numpy", "zarr")
 """Whose versions decide which bytes a recording is stored as."""
@@ -101,62 +100,13 @@ def _clear(target: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-class ShardBuffer:
-    """Rows on their way into an array that is written one whole shard at a time.
-
-    Parameters
-    ----------
-    array : zarr.Array
-        A sharded array that grows along its first axis; nothing else may write to it.
-    """
-
-    def __init__(self, array: "ZarrArray") -> None:
-        shards = array.shards
-        if shards is None:
-            raise OptionError(f"array {array.path} must be sharded")
-        self._array = array
-        self._rows = np.empty((shards[0], *array.shape[1:]), array.dtype)
-        self._filled = 0
-
-    @property
-    def num_rows(self) -> int:
-        """Rows taken over so far."""
-        return self._array.shape[0] + self._filled
-
-    def append(self, rows: NDArray[np.generic]) -> None:
-        """Take over a copy of `rows`."""
-        while len(rows):
-            taken = rows[: len(self._rows) - self._filled]
-            self._rows[self._filled : self._filled + len(taken)] = taken
-            self._advance(len(taken))
-            rows = rows[len(taken) :]
-
-    def put(self, row: NDArray[np.generic]) -> None:
-        """Take over a copy of one row."""
-        self._rows[self._filled] = row
-        self._advance(1)
-
-    def flush(self) -> None:
-        """Write the rows that do not fill a shard; only once, at the end."""
-        if self._filled:
-            start = self._array.shape[0]
-            self._array.resize((start + self._filled, *self._array.shape[1:]))
-            self._array[start:] = self._rows[: self._filled]
-            self._filled = 0
-
-    def _advance(self, num_rows: int) -> None:
-        self._filled += num_rows
-        if self._filled == len(self._rows):
-            self.flush()
-
-
 class EventColumns:
     """The events of a recording and their index of milliseconds; made by :meth:`RecordingWriter.add_events`."""
 
     def __init__(self, group: "zarr.Group") -> None:
         self._group = group
-        self._t = ShardBuffer(create_event_column(group, "events/t"))
-        self._words = ShardBuffer(create_event_column(group, "events/word"))
+        self._t = create_event_column(group, "events/t")
+        self._words = create_event_column(group, "events/word")
         self._index = MillisecondIndex()
         self._last_us = 0
         self.base_us = 0
@@ -191,8 +141,8 @@ class EventColumns:
 
     def finish(self) -> None:
         """Write what is still buffered, and the index."""
-        self._t.flush()
-        self._words.flush()
+        self._t.finish()
+        self._words.finish()
         create_column(self._group, "index/ms", self._index.finish())
 
 
@@ -245,7 +195,7 @@ class RecordingWriter:
         self._temporary.mkdir()
         self._group = zarr.create_group(self._temporary)
         self._events: EventColumns | None = None
-        self._frames: list[ShardBuffer] = []
+        self._frames: list[ShardWriter] = []
         self._counts = {"num_labels": 0, "num_triggers": 0}
 
     def add_events(self) -> EventColumns:
@@ -274,7 +224,7 @@ class RecordingWriter:
 
     def add_frames(
         self, representation: Representation, pixel_map: PixelMap, *, start_us: int, window_us: int, stride_us: int
-    ) -> ShardBuffer:
+    ) -> ShardWriter:
         """Return the buffer that takes the windows in their order, one tensor each.
 
         Parameters
@@ -287,7 +237,7 @@ class RecordingWriter:
             Window k is ``[start_us + k * stride_us, start_us + k * stride_us + window_us)``. A stride or
             length of 0 says that starts or ends are listed (`add_window_edges`).
         """
-        array = create_frames(
+        frames = create_frames(
             self._group,
             f"frames/{representation.name}",
             shape=representation.shape(pixel_map.target),
@@ -303,8 +253,8 @@ class RecordingWriter:
                 "offset_y": pixel_map.offset_y,
             },
         )
-        self._frames.append(ShardBuffer(array))
-        return self._frames[-1]
+        self._frames.append(frames)
+        return frames
 
     def add_window_edges(self, starts: NDArray[np.int64], *, ends: NDArray[np.int64] | None = None) -> None:
         """Write where windows begin that have no common stride; at most once.
@@ -333,7 +283,7 @@ class RecordingWriter:
             JSON values: num_events, t_first_us, t_last_us, source, params and what else is known.
         """
         for frames in self._frames:
-            frames.flush()
+            frames.finish()
         base_us = 0
         if self._events is not None:
             self._events.finish()

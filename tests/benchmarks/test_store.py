@@ -42,7 +42,7 @@ def test_limit_of_the_windows_unpacks_the_chunks_that_are_stored(tmp_path: Path)
         reader = open_rows(recording.path / "events" / name)
         assert isinstance(reader, ShardReader)
         # The last chunk is filled up in the store.
-        assert [bytes(reader._packed(chunk)) for chunk in range(2)] == packed[column:4:2]
+        assert [bytes(reader._packed(chunk)) for chunk in range(4)] == packed[column:8:2]
 
 
 def test_rows_name_every_contender_with_a_positive_rate(monkeypatch: pytest.MonkeyPatch) -> None:

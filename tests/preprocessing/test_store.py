@@ -123,7 +123,7 @@ def test_layout_is_the_documented_one(tmp_path: Path) -> None:
         assert metadata["data_type"] == "uint32"
         assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1 << 20]
         (sharding,) = _codecs(tmp_path / "r.zarr/events" / name)
-        assert sharding["configuration"]["chunk_shape"] == [16384]
+        assert sharding["configuration"]["chunk_shape"] == [8192]
         assert [codec["name"] for codec in sharding["configuration"]["codecs"]] == ["bytes", "blosc", "crc32c"]
     assert [codec["name"] for codec in _codecs(tmp_path / "r.zarr/index/ms")] == ["bytes", "zstd", "crc32c"]
     attributes = json.loads((tmp_path / "r.zarr/zarr.json").read_text())["attributes"]
