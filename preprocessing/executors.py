@@ -4,15 +4,14 @@ A task is one recording and idempotent, and what it returns is small. A process 
 those of its tasks, which run again; one that kills its process every time is told and left out.
 """
 
-import multiprocessing
-import signal
 from collections.abc import Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from eventdet.errors import EventdetError, MissingExtraError, OptionError, OutputError
+from eventdet.processes import process_pool
 
 from ._convert_one import ConversionTask, OnEvents, convert_recording
 from .conversion import Outcome
@@ -94,10 +93,7 @@ class ProcessExecutor:
 
 def _run_in_pool(tasks: Sequence[ConversionTask], num_processes: int) -> Outcomes:
     """Yield the outcomes until all are there or the pool breaks."""
-    # Forking a process with threads can hang it, and Zarr has threads.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    pool = ProcessPoolExecutor(min(num_processes, len(tasks)), mp_context=context, initializer=_ignore_interrupts)
+    pool = process_pool(min(num_processes, len(tasks)), preload=_PRELOADED)
     try:
         futures = [pool.submit(convert_recording, task) for task in tasks]
         yield from _as_completed(futures)
@@ -105,11 +101,6 @@ def _run_in_pool(tasks: Sequence[ConversionTask], num_processes: int) -> Outcome
         return
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that waits: recordings at work and next in line are finished, then it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_completed(futures: Sequence[Future[Outcome]]) -> Outcomes:

@@ -6,10 +6,8 @@ recordings of a smaller one, in the same splits.
 
 import hashlib
 import json
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventdet.errors import EventdetError, OptionError, OutputError
+from eventdet.processes import process_pool
 
 from .config import SimulationConfig
 from .recording_files import WrittenRecording, write_recording
@@ -263,9 +262,7 @@ def _write_all(
         for recording in planned:
             yield recording, _write_one(root, recording, advance)
         return
-    # A process of its own kind of start: forking one that has threads can hang it.
-    context = multiprocessing.get_context("forkserver")
-    pool = ProcessPoolExecutor(num_processes, mp_context=context, initializer=_ignore_interrupts)
+    pool = process_pool(num_processes)
     try:
         running = {pool.submit(_write_one, root, recording): recording for recording in planned}
         for future in as_completed(running):
@@ -276,11 +273,6 @@ def _write_all(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that waits: recordings at work are finished, no other begins."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_one(root: Path, recording: PlannedRecording, on_progress: Progress | None = None) -> WrittenRecording:
