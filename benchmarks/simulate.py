@@ -54,15 +54,17 @@ def _stages(scenes: list[Scene]) -> dict[str, float]:
     for scene in scenes:
         renderer = Renderer(scene)
         cameras = {name: make_sensor(model, size=GEN1, seed=scene.seed) for name, model in SENSORS.items()}
-        t_us = 0
-        while t_us < scene.duration_us:
-            t_us += scene.step_us(t_us)
+        pictures = renderer.pictures()
+        next(pictures)
+        while True:
             begin = time.process_time()
-            light = renderer.light(t_us)
+            picture = next(pictures, None)
             seconds["draw pictures"] += time.process_time() - begin
+            if picture is None:
+                break
             for name, camera in cameras.items():
                 begin = time.process_time()
-                camera.step(light, t_us=t_us)
+                camera.step(picture[1], t_us=picture[0])
                 seconds[f"camera {name}"] += time.process_time() - begin
         begin = time.process_time()
         Boxes.concatenate(renderer.boxes(label_us) for label_us in range(0, scene.duration_us, _LABEL_PERIOD_US))

@@ -151,11 +151,13 @@ def draw_background(
     light: NDArray[np.float64],
     tile: NDArray[np.float32],
     image: NDArray[np.float32],
+    lamps: NDArray[np.float32],
     through: NDArray[np.float32],
     shadow: NDArray[np.float32],
 ) -> None:
     """Add ground and sky to the pixels that surfaces left open.
 
+    What street lamps light goes to `lamps`, if that has pixels.
     `bend` tables the road's way, a metre an entry; `shadow` is the share of the sun that does not reach the ground.
     """
     height, width = image.shape
@@ -179,7 +181,10 @@ def draw_background(
                 road_x = ray_x * depth + camera[CAMERA_X] - _bend(bend, depth)
                 near = _street(road_x, depth + camera[CAMERA_Z], per_x, per_z, camera, ground, tile)
                 facing = light[SUN_UP] * (1.0 - shadow[y, x])
-                near *= illumination(light, ray_x * depth, 0.0, depth, camera[CAMERA_Z], facing)
+                steady, lamp = illumination(light, ray_x * depth, 0.0, depth, camera[CAMERA_Z], facing)
+                if lamps.size > 0:
+                    lamps[y, x] += open_share * (1.0 - depth * (1.0 / HAZE_M)) * near * lamp
+                near *= steady
                 if light[WET] > 0.0:
                     near += (
                         _mirror(image, tile, light[WET], x, y, ray_y, camera[CENTER_Y], road_x)

@@ -15,8 +15,12 @@ _CUTOFF_M = 0.9
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def illumination(light: NDArray[np.float64], x: float, v: float, depth: float, camera_z: float, facing: float) -> float:
-    """Return the light on a white surface `x` metres to the right, `v` above the ground and `depth` ahead.
+def illumination(
+    light: NDArray[np.float64], x: float, v: float, depth: float, camera_z: float, facing: float
+) -> tuple[float, float]:
+    """Return the steady light, and that of street lamps, on a white surface at a point of the street.
+
+    The point is `x` metres to the right, `v` above the ground and `depth` ahead.
 
     `facing` is the cosine between its normal and the sun, 0 in the shade.
     """
@@ -28,10 +32,11 @@ def illumination(light: NDArray[np.float64], x: float, v: float, depth: float, c
         reach = depth / _BEAM_M
         beam *= min(1.0, max(0.06, 1.5 - v / _CUTOFF_M)) / (1.0 + reach * reach)
         total += light[HEADLAMPS] * beam * beam
+    lamps = 0.0
     if light[STREET_LAMPS] > 0.0:
         place = (depth + camera_z) / light[LAMP_SPACING]
         along = (place - math.floor(place) - 0.5) * light[LAMP_SPACING]
         below = _LAMP_HEIGHT_M - min(v, 4.0)
         square = along * along + below * below + 0.3 * x * x
-        total += light[STREET_LAMPS] * _LAMP_HEIGHT_M * _LAMP_HEIGHT_M / square
-    return float(total)
+        lamps = light[STREET_LAMPS] * _LAMP_HEIGHT_M * _LAMP_HEIGHT_M / square
+    return float(total), float(lamps)

@@ -19,6 +19,7 @@ from ._columns import (
     HAZE_M,
     HEIGHT,
     IDENTITY,
+    LAMP,
     LATERAL,
     LATERAL_PLANE,
     MATERIAL,
@@ -88,6 +89,7 @@ def draw_surfaces(
     light: NDArray[np.float64],
     tile: NDArray[np.float32],
     image: NDArray[np.float32],
+    lamps: NDArray[np.float32],
     through: NDArray[np.float32],
     owner: NDArray[np.int32],
     reach: NDArray[np.int64],
@@ -95,10 +97,12 @@ def draw_surfaces(
 ) -> None:
     """Add the light of surfaces, nearest first, and note whose each pixel is; `corners` (n, 2, 4) are footprints.
 
+    What street lamps light goes to `lamps`, if that has pixels: it flickers, and the rest does not.
     `reach` counts the pixels of each object that lie in the image, hidden or not, when `count_hidden` is set.
     """
     height, width = image.shape
     sky = ground[SKY] * light[SKY_LIGHT]
+    flickers = lamps.size > 0
     per_focal = 1.0 / camera[FOCAL]
     for index in range(surfaces.shape[0]):
         row = surfaces[index]
@@ -127,7 +131,15 @@ def draw_surfaces(
                         owner[y, x] = identity
                 haze = min(1.0, depth * (1.0 / HAZE_M))
                 v = camera[CAMERA_HEIGHT] - ray_y * depth
-                near = near * illumination(light, ray_x * depth, v, depth, camera[CAMERA_Z], facing) + glow
+                steady, lamp = illumination(light, ray_x * depth, v, depth, camera[CAMERA_Z], facing)
+                if flickers:
+                    share = open_share * cover * (1.0 - haze)
+                    if int(row[MATERIAL]) == LAMP and not solid:
+                        lamps[y, x] += share * (near * lamp + glow)
+                        glow = 0.0
+                    else:
+                        lamps[y, x] += share * near * lamp
+                near = near * steady + glow
                 image[y, x] += open_share * cover * (near + haze * (sky - near))
                 through[y, x] = open_share * (1.0 - cover)
 

@@ -113,7 +113,7 @@ def simulate(config: SimulationConfig) -> SimulatedRecording:
 
 def _chunks(scene: Scene, sensor: Sensor, config: SimulationConfig, chunk_us: int) -> Iterator[tuple[Events, Boxes]]:
     renderer = Renderer(scene)
-    steps = _steps(scene, renderer, sensor)
+    steps = _steps(renderer, sensor)
     if config.rate_hz is not None:
         steps = _loaded(steps, EventLoad(config.rate_hz, size=config.size, seed=config.seed))
     pending = Events.empty()
@@ -138,13 +138,13 @@ def _chunks(scene: Scene, sensor: Sensor, config: SimulationConfig, chunk_us: in
         yield joined[:cut], Boxes.concatenate(boxes)
 
 
-def _steps(scene: Scene, renderer: Renderer, sensor: Sensor) -> Iterator[_Step]:
-    t_us = 0
-    sensor.step(renderer.light(0), t_us=0)
-    while t_us < scene.duration_us:
+def _steps(renderer: Renderer, sensor: Sensor) -> Iterator[_Step]:
+    pictures = renderer.pictures()
+    start_us, light = next(pictures)
+    sensor.step(light, t_us=start_us)
+    for t_us, light in pictures:
+        yield _Step(sensor.step(light, t_us=t_us), start_us, t_us)
         start_us = t_us
-        t_us += scene.step_us(t_us)
-        yield _Step(sensor.step(renderer.light(t_us), t_us=t_us), start_us, t_us)
 
 
 def _loaded(steps: Iterator[_Step], load: EventLoad) -> Iterator[_Step]:

@@ -1,5 +1,6 @@
 """Pictures and labels of a scene."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,10 @@ MIN_BOX_SIDE = 10.0
 
 MIN_VISIBLE_SHARE = 0.25
 """An object of which others hide more than the rest of this gets no box."""
+
+
+_FLICKER_STEP_US = 2_000
+"""Longest time between pictures where lamps flicker at 100 Hz."""
 
 
 class _Outline(NamedTuple):
@@ -65,6 +70,7 @@ class Renderer:
         self._scene = scene
         shape = tuple(scene.size)
         self._light = np.empty(shape, np.float32)
+        self._lamps = np.zeros(shape if scene.flickers else (0, 0), np.float32)
         self._through = np.empty(shape, np.float32)
         self._scratch = np.empty(shape, np.float32)
         self._shadow = np.zeros(shape, np.float32)
@@ -84,6 +90,38 @@ class Renderer:
         ndarray, shape (height, width), float32
             Linear light, 1 is white in full daylight. A new array.
         """
+        steady, lamps = self._layers(t_us)
+        return self._mixed(steady, lamps, t_us) if lamps.size else steady
+
+    def pictures(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield (time, picture) over the duration of the scene, the first at 0, the last not before its end.
+
+        Where street lamps flicker, more pictures are needed than what moves would ask for: there both layers of light
+        run straight from one drawing to the next, and only the strength of the lamps follows every picture.
+        """
+        scene, t_us = self._scene, 0
+        before = self._layers(0)
+        yield 0, self._mixed(*before, 0) if scene.flickers else before[0]
+        while t_us < scene.duration_us:
+            step_us = scene.step_us(t_us)
+            layers = self._layers(t_us + step_us)
+            if not scene.flickers:
+                yield t_us + step_us, layers[0]
+            else:
+                num_steps = -(-step_us // _FLICKER_STEP_US)
+                for k in range(1, num_steps + 1):
+                    now_us = t_us + step_us * k // num_steps
+                    # From the later drawing back, so that the last picture is that drawing to the bit.
+                    left = np.float32((num_steps - k) / num_steps)
+                    steady, lamps = (b - left * (b - a) for a, b in zip(before, layers, strict=True))
+                    yield now_us, self._mixed(steady, lamps, now_us)
+            t_us, before = t_us + step_us, layers
+
+    def _mixed(self, steady: NDArray[np.float32], lamps: NDArray[np.float32], t_us: int) -> NDArray[np.float32]:
+        return steady + np.float32(self._scene.lamp_swing(t_us)) * lamps
+
+    def _layers(self, t_us: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the steady light, and that of lamps which flicker where there are any, as new arrays."""
         from ._ground_kernels import draw_background
         from ._shadow_kernels import draw_shadows
         from ._weather_kernels import draw_rain, pass_lens
@@ -100,6 +138,7 @@ class Renderer:
             view.light,
             self._scene.tile,
             self._light,
+            self._lamps,
             self._through,
             self._shadow,
         )
@@ -107,8 +146,10 @@ class Renderer:
             glare = 1.3 * self._scene.ground[column.SKY] * view.light[column.SKY_LIGHT]
             draw_rain(self._light, self._scene.tile, view.camera, view.light, t_us / MICROSECONDS_PER_SECOND, glare)
         if view.camera[column.BLUR] > 0.0 or view.camera[column.VIGNETTE] > 0.0:
-            pass_lens(self._light, self._scratch, view.camera)
-        return self._light * np.float32(self._scene.brightness)
+            for layer in filter(np.size, (self._light, self._lamps)):
+                pass_lens(layer, self._scratch, view.camera)
+        brightness = np.float32(self._scene.brightness)
+        return self._light * brightness, self._lamps * brightness
 
     def owners(self, t_us: int) -> NDArray[np.int32]:
         """Return whose each pixel is at a time.
@@ -187,7 +228,7 @@ class Renderer:
     def _draw(self, view: View, *, count_hidden: bool) -> NDArray[np.float64]:
         from ._render_kernels import draw_surfaces
 
-        self._light[:] = 0.0
+        self._light[:] = self._lamps[:] = 0.0
         self._through[:] = 1.0
         self._owner[:] = 0
         self._reach[:] = 0
@@ -200,6 +241,7 @@ class Renderer:
             view.light,
             self._scene.tile,
             self._light,
+            self._lamps,
             self._through,
             self._owner,
             self._reach,

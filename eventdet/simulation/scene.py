@@ -28,7 +28,6 @@ _OTHERS_PIXELS_PER_S = 100.0
 _STEP_LIMITS_US = (1_000, 8_000)
 _FLICKER_HZ = 100.0
 _NO_CROSSING = (1e9, 1e9)
-_FLICKER_STEP_US = 2_000
 
 
 class View(NamedTuple):
@@ -87,13 +86,20 @@ class Scene:
     drive: Drive
     """Motion of the camera."""
 
+    @property
+    def flickers(self) -> bool:
+        """Whether street lamps are lit."""
+        return bool(self.light[column.STREET_LAMPS] > 0.0)
+
+    def lamp_swing(self, t_us: int) -> float:
+        """Return the strength of the street lamps at a time, 1 at their mean."""
+        return 1.0 + self.flicker * float(sine(np.array(_FLICKER_HZ * t_us / MICROSECONDS_PER_SECOND)))
+
     def step_us(self, t_us: int) -> int:
         """Return how long the next picture may wait: until a house front 8 m away has moved by two pixels."""
         speed = self.drive.speed_at(t_us / MICROSECONDS_PER_SECOND)
         pixels_per_s = self.drive.focal * speed / _STEP_DEPTH_M + _OTHERS_PIXELS_PER_S
         low, high = _STEP_LIMITS_US
-        if self.light[column.STREET_LAMPS] > 0.0:
-            high = _FLICKER_STEP_US
         return min(high, max(low, int(_STEP_PIXELS / pixels_per_s * MICROSECONDS_PER_SECOND)))
 
     def view(self, t_us: int) -> View:
@@ -125,10 +131,8 @@ class Scene:
         camera[column.HEADING] = drive.heading_at(t_s)
         ahead = ((start, stop) for start, stop in self.crossings if stop > place_m)
         camera[column.CROSS_START : column.CROSS_STOP + 1] = next(ahead, _NO_CROSSING)
-        light = self.light.copy()
-        light[column.STREET_LAMPS] *= 1.0 + self.flicker * float(sine(np.array(_FLICKER_HZ * t_s)))
-        surfaces = place_surfaces(self.objects, camera, light, drive=drive, t_s=t_s, built_up=self.built_up)
-        return View(camera, surfaces, light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
+        surfaces = place_surfaces(self.objects, camera, self.light, drive=drive, t_s=t_s, built_up=self.built_up)
+        return View(camera, surfaces, self.light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
 
 
 def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: SensorSize = GEN1) -> Scene:

@@ -14,8 +14,8 @@ DIGESTS = {
     "plain": "1f5c88092d06c4d0",
     "gen1": "1fe656af13d3c806",
     "low-sun": "65876738b38c3dd6",
-    "dusk": "77fbc3fc3fbda3c6",
-    "night": "fdf6e30ac6ca943c",
+    "dusk": "9727d620579b0c71",
+    "night": "259a1b87093eea73",
     "rain": "25abe43696dafd06",
     "mixed": "1fe656af13d3c806",
 }

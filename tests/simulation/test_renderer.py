@@ -61,6 +61,7 @@ def drawn(
         daylight(),
         tile,
         light,
+        np.zeros((0, 0), np.float32),
         through,
         owner,
         reach,
@@ -119,7 +120,15 @@ def test_the_background_fills_only_what_is_open() -> None:
     through[:, :100] = 0.0
     ground, tile = np.full(column.NUM_GROUND, 0.5), np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
     draw_background(
-        camera(), np.zeros(column.BEND_LENGTH), ground, daylight(), tile, light, through, np.zeros_like(light)
+        camera(),
+        np.zeros(column.BEND_LENGTH),
+        ground,
+        daylight(),
+        tile,
+        light,
+        np.zeros((0, 0), np.float32),
+        through,
+        np.zeros_like(light),
     )
     assert not light[:, :100].any()
     assert (light[:, 100:] > 0.0).all()

@@ -35,7 +35,9 @@ def drawn(row: NDArray[np.float64], *, lens: float = 0.0) -> tuple[NDArray[np.in
     tile, ground = np.full((column.TILE_SIDE, column.TILE_SIDE), 0.5, np.float32), np.full(column.NUM_GROUND, 0.5)
     rows = row[None]
     corners = np.stack(footprints(rows), axis=1)
-    draw_surfaces(rows, corners, camera, ground, light, tile, image, through, owner, reach, False)
+    draw_surfaces(
+        rows, corners, camera, ground, light, tile, image, np.zeros((0, 0), np.float32), through, owner, reach, False
+    )
     return owner, through
 
 

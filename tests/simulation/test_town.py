@@ -1,9 +1,11 @@
 """Built-up streets: crossings are kept free, roads bend, and only cars and people are labelled."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from eventdet.simulation import PRESETS, Scene, make_scene
+from eventdet.simulation import PRESETS, Renderer, Scene, make_scene
 from eventdet.simulation import _columns as column
 from eventdet.simulation._solid_shapes import HEAVY
 
@@ -81,7 +83,24 @@ def test_street_lamps_stand_where_their_light_falls(seed: int) -> None:
 
 def test_street_lamps_flicker_a_hundred_times_a_second() -> None:
     scene = make_scene(2, 5_000_000, preset="night")
-    strength = [scene.view(t_us).light[column.STREET_LAMPS] for t_us in range(0, 20_000, 2_500)]
+    strength = [scene.lamp_swing(t_us) for t_us in range(0, 20_000, 2_500)]
     assert strength[:4] == pytest.approx(strength[4:])
     assert max(strength) > min(strength)
-    assert scene.step_us(0) <= 2_000
+
+
+def test_pictures_under_lamps_follow_their_flicker_and_meet_the_drawings() -> None:
+    scene = make_scene(2, 30_000, preset="night")
+    renderer = Renderer(scene)
+    pictures = dict(Renderer(scene).pictures())
+    times = list(pictures)
+    assert times[0] == 0
+    assert times[-1] >= 30_000
+    assert max(b - a for a, b in pairwise(times)) <= 2_000
+    drawn_us = 0
+    while drawn_us < 30_000:
+        np.testing.assert_array_equal(pictures[drawn_us], renderer.light(drawn_us))
+        drawn_us += scene.step_us(drawn_us)
+    # In between nothing but the lamps differs much from a drawing of that moment.
+    for t_us in times:
+        drawn = renderer.light(t_us)
+        assert np.abs(pictures[t_us] - drawn).mean() < 0.02 * drawn.mean()
