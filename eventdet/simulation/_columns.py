@@ -38,8 +38,14 @@
     CROSS_STOP,
     BLUR,  # share of a pixel's light that goes to each neighbour along an axis
     VIGNETTE,  # loss of light in the corners, as a share
+    YAW_COS,  # of the angle by which the camera looks to the right of the street
+    YAW_SIN,
+    CROSS_LANE,  # metres along the road: middle of that lane of the crossing road that a turn leads into
+    CROSS_SIDE,  # 1 when that lane leads to the right, -1 to the left
+    COVER_START,  # metres along the road: where a bridge or a tunnel covers it; no more than COVER_STOP when none does
+    COVER_STOP,
     NUM_CAMERA,
-) = range(14)
+) = range(20)
 
 (
     ROAD_LEFT,  # metres: left kerb
@@ -51,8 +57,10 @@
     VERGE_GRAIN,
     SKY,  # linear light at the horizon
     CLOUDS,  # contrast of the sky
+    WEAR,  # how worn the road is, in [0, 1]
+    SKYLINE,  # height of far roofs over the horizon, as a slope
     NUM_GROUND,
-) = range(10)
+) = range(12)
 
 (
     SKY_LIGHT,  # share of full daylight that comes from the sky
@@ -81,6 +89,13 @@ NEAREST = 0.6
 FRONTAL_PLANE, LATERAL_PLANE, ANGLED_PLANE, VEHICLE = range(4)
 
 FACADE, TREE, POST, SIGN, CAR_END, CAR_SIDE, WALKER, HEDGE, CRATE, NOTHING, WIRE, BRIDGE, RIDER, LAMP = range(14)
+SIGNALS, WALL, HOUSE, CROWN, PERSON = range(14, 19)
+
+COVER_TOP_M = 4.8
+"""Height of what covers a road."""
+
+COVER_ASIDE_M = 4.5
+"""How far beyond its kerbs the cover of a road stands."""
 
 BEND_LENGTH = 262
 """How far the road's bend is tabled, a metre an entry: as far as the haze lets see."""

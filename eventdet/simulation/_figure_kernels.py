@@ -106,7 +106,7 @@ def car_end(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _legs(x: float, v: float, p: float, height: float, swing: float, build: float) -> float:
+def legs(x: float, v: float, p: float, height: float, swing: float, build: float) -> float:
     """Return the coverage of two legs that bend at the knee."""
     cover = 0.0
     for side in (-1.0, 1.0):
@@ -122,7 +122,7 @@ def _legs(x: float, v: float, p: float, height: float, swing: float, build: floa
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _arms(x: float, v: float, p: float, height: float, swing: float, build: float) -> float:
+def arms(x: float, v: float, p: float, height: float, swing: float, build: float) -> float:
     """Return the coverage of two arms that swing against the legs."""
     cover = 0.0
     for side in (-1.0, 1.0):
@@ -149,17 +149,17 @@ def walker(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArra
     build = 0.9 + 0.3 * tone
     if height * pu < FIGURE_PIXELS:
         return capsule(x, v, 0.0, 0.1 * height, 0.0, 0.9 * height, 0.17 * build, pu), 0.6 * row[ALBEDO] + 0.05
-    legs = _legs(x, v, pu, height, swing, build) if v < 0.56 * height + margin else 0.0
-    arms, torso, head, hair = 0.0, 0.0, 0.0, 0.0
+    low = legs(x, v, pu, height, swing, build) if v < 0.56 * height + margin else 0.0
+    hands, torso, head, hair = 0.0, 0.0, 0.0, 0.0
     if v > 0.45 * height - margin:
-        arms = _arms(x, v, pu, height, swing, build)
+        hands = arms(x, v, pu, height, swing, build)
         torso = capsule(x, v, 0.0, 0.5 * height + 0.05, 0.0, 0.81 * height - 0.1, 0.19 * build, pu)
         head = capsule(x, v, 0.015, 0.915 * height, 0.015, 0.94 * height, 0.085, pu)
         hair = capsule(x, v, -0.01, 0.965 * height, -0.01, 0.97 * height, 0.08, pu)
     bag = 0.0
     if bags > 0.0:
         bag = box(0.13 - abs(x + 0.24), 0.18 - abs(v - 0.47 * height), pu, pu)
-    cover = max(max(legs, arms), max(torso, max(head, max(hair, bag))))
+    cover = max(max(low, hands), max(torso, max(head, max(hair, bag))))
     if cover <= 0.0:
         return 0.0, 0.0
     cloth = noise(tile, u * 9.0 + row[SEED], v * 9.0)
@@ -167,7 +167,7 @@ def walker(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArra
     bottom = 0.04 + 0.4 * tone * (0.7 + 0.6 * cloth)
     light = bottom
     light += torso * (top - light)
-    light += arms * (0.75 * top - light)
+    light += hands * (0.75 * top - light)
     light += head * (0.34 - light)
     light += hair * (0.05 - light)
     light += bag * (0.5 - 0.45 * tone - light)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._columns import CAMERA_HEIGHT, CENTER_X, CENTER_Y, FOCAL, LENS, NEAREST, ROLL
+from ._columns import CAMERA_HEIGHT, CENTER_X, CENTER_Y, FOCAL, LENS, NEAREST, ROLL, YAW_COS, YAW_SIN
 
 _BEYOND = 1e9
 
@@ -24,11 +24,25 @@ def ray(camera: NDArray[np.float64], per_focal: float, x: int, y: int) -> tuple[
     return (dx + camera[ROLL] * dy) * per_focal, (dy - camera[ROLL] * dx) * per_focal
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def street_offset(camera: NDArray[np.float64], x: float, depth: float) -> tuple[float, float]:
+    """Return how far right of the camera, and ahead of it along the street, a point lies that the camera sees so."""
+    return x * camera[YAW_COS] + depth * camera[YAW_SIN], depth * camera[YAW_COS] - x * camera[YAW_SIN]
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def image_bounds(
-    corners: NDArray[np.float64], top_m: float, camera: NDArray[np.float64], height: int, width: int
+    corners: NDArray[np.float64],
+    top_m: float,
+    camera: NDArray[np.float64],
+    height: int,
+    width: int,
+    foot_m: float = 0.0,
 ) -> tuple[int, int, int, int]:
-    """Return rows and columns (first, beyond last) that an upright shape over corners (2, n) can touch."""
+    """Return rows and columns (first, beyond last) that an upright shape over corners (2, n) can touch.
+
+    It reaches from `foot_m` to `top_m` above the ground.
+    """
     xs, zs = corners
     left, right, top, bottom = _BEYOND, -_BEYOND, _BEYOND, -_BEYOND
     for k in range(xs.size):
@@ -38,7 +52,7 @@ def image_bounds(
             # Behind the camera: as far out as its neighbours' lines may lead.
             left, right = (-_BEYOND, right) if xs[k] < 0.0 else (left, _BEYOND)
         for end in range(2):
-            down = (camera[CAMERA_HEIGHT] - top_m * end) / depth
+            down = (camera[CAMERA_HEIGHT] - foot_m - (top_m - foot_m) * end) / depth
             left = min(left, camera[FOCAL] * (sideways - camera[ROLL] * down))
             right = max(right, camera[FOCAL] * (sideways - camera[ROLL] * down))
             top = min(top, camera[FOCAL] * (down + camera[ROLL] * sideways))

@@ -19,31 +19,37 @@ from ._columns import (
     BRIDGE,
     CAR_END,
     CAR_SIDE,
+    COVER_TOP_M,
     CRATE,
+    CROWN,
     FACADE,
     FLIP,
     GLOW,
     HEDGE,
     HEIGHT,
+    HOUSE,
     LAMP,
     LENGTH,
+    PERSON,
     RIDER,
     SEED,
     SIGN,
+    SIGNALS,
     TILE_MASK,
     TONE,
     TREE,
     WALKER,
+    WALL,
     WIRE,
 )
 from ._coverage_kernels import box, capsule, contrast, noise, ramp
 from ._figure_kernels import car_end, car_side, rider, walker
+from ._town_material_kernels import DARK_WINDOWS, crown, house, person, signals, tunnel_wall
 
-DARK_WINDOWS = 0.55
-"""Share of a house's windows that stay dark at night."""
+_WING_M = 10.5
 
-LEAFY = 0.55
-"""A tree of a higher tone has no leaves."""
+WIRE_REACH_M = 5.0
+"""So far below the top of their poles wires hang at most."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -117,9 +123,9 @@ def _bare_tree(
     y = (v - 0.66 * height) / (0.36 * height)
     rim = x * x / (half * half) + y * y
     if rim < 1.0:
-        for scale in (1.6, 3.7):
+        for scale in (1.6, 3.7, 7.9):
             twig = abs(noise(tile, u * scale + row[SEED], v * scale * 0.7) - 0.5) / scale
-            line = ramp((0.03 - twig) * pu) * min(1.0, 0.06 * pu) * min(1.0, 3.0 * (1.0 - rim))
+            line = ramp((0.02 - twig) * pu) * min(1.0, 0.04 * pu) * min(1.0, 3.0 * (1.0 - rim))
             cover = max(cover, line)
     return cover, 0.03 + 0.1 * row[ALBEDO]
 
@@ -130,6 +136,8 @@ def _lamp(u: float, v: float, p: float, row: NDArray[np.float64]) -> tuple[float
     height, x = row[HEIGHT], u - 0.5 * row[LENGTH]
     if row[FLIP] > 0.5:
         x = -x
+    if abs(x) * p > 0.08 * p + 0.5 and v < height - 0.4:
+        return 0.0, 0.15, 0.0
     reach = 0.5 * row[LENGTH] - 0.25
     post = box(0.08 - abs(x), height - 0.2 - v, p, p)
     post = max(post, capsule(x, v, 0.0, height - 0.25, reach, height - 0.1, 0.04, p))
@@ -154,7 +162,10 @@ def _bridge(
 ) -> tuple[float, float]:
     """Return one face of a bridge over the road: a beam with joints, and a railing on it."""
     height = row[HEIGHT]
-    beam = ramp(min(v - 4.8, height - 1.0 - v) * pv)
+    beam = ramp(min(v - COVER_TOP_M, height - 1.0 - v) * pv)
+    # Beyond the opening over the road and its pavements a wall stands on the ground.
+    aside = abs(u - 0.5 * row[LENGTH]) - 0.5 * row[LENGTH] + _WING_M
+    beam = max(beam, ramp(aside * pu) * ramp((height - 1.0 - v) * pv))
     inside = u / 0.4 - math.floor(u / 0.4)
     bars = ramp((0.06 - abs(inside - 0.5) * 0.4) * pu) * contrast(0.4 * pu)
     railing = max(bars, ramp((0.05 - abs(v - height + 0.05)) * pv)) * ramp(min(v - height + 1.0, height - v) * pv)
@@ -248,11 +259,21 @@ def shade(
         return car_side(u, v, pu, pv, row, tile)
     if material == CAR_END:
         return car_end(u, v, pu, pv, row, tile)
+    if material == HOUSE:
+        return house(u, v, pu, pv, row, tile)
+    if material == SIGNALS:
+        return signals(u, v, pu, row)
     if material == LAMP:
         return _lamp(u, v, pu, row)
     if material == WALKER:
         cover, near = walker(u, v, pu, row, tile)
-    elif material == TREE and row[TONE] > LEAFY:
+    elif material == PERSON:
+        cover, near = person(u, v, pu, row, tile)
+    elif material == CROWN:
+        cover, near = crown(u, v, pu, row, tile)
+    elif material == WALL:
+        cover, near = tunnel_wall(u, v, pu, pv, row, tile)
+    elif material == TREE and row[TONE] > 0.0:
         cover, near = _bare_tree(u, v, pu, row, tile)
     elif material == RIDER:
         cover, near = rider(u, v, pu, row)

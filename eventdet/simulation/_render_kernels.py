@@ -14,6 +14,9 @@ from ._columns import (
     BASE_Z,
     CAMERA_HEIGHT,
     CAMERA_Z,
+    COVER_START,
+    COVER_STOP,
+    COVER_TOP_M,
     FACING,
     FOCAL,
     HAZE_M,
@@ -33,11 +36,12 @@ from ._columns import (
     TURN_X,
     TURN_Z,
     VEHICLE,
+    WIRE,
 )
 from ._coverage_kernels import ramp
-from ._lens_kernels import image_bounds, ray
+from ._lens_kernels import image_bounds, ray, street_offset
 from ._light_kernels import illumination
-from ._material_kernels import shade
+from ._material_kernels import WIRE_REACH_M, shade
 from ._solid_kernels import hit_solid, vehicle_frame
 
 _NOWHERE = (0.0, 0.0, 0.0)
@@ -80,6 +84,16 @@ def _plane_sample(
     return cover * (ramp(ends) * ramp(v * per_v)), depth, near, glow
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _behind_ceiling(camera: NDArray[np.float64], ray_x: float, ray_y: float) -> bool:
+    """Return whether a ray to a point above the cover of the road meets that cover first, from below."""
+    if ray_y >= 0.0:
+        return False
+    depth = (COVER_TOP_M - camera[CAMERA_HEIGHT]) / -ray_y
+    place = street_offset(camera, ray_x * depth, depth)[1] + camera[CAMERA_Z]
+    return bool(camera[COVER_START] < place < camera[COVER_STOP])
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw_surfaces(
     surfaces: NDArray[np.float64],
@@ -103,6 +117,7 @@ def draw_surfaces(
     height, width = image.shape
     sky = ground[SKY] * light[SKY_LIGHT]
     flickers = lamps.size > 0
+    covered = camera[COVER_STOP] > camera[COVER_START]
     per_focal = 1.0 / camera[FOCAL]
     for index in range(surfaces.shape[0]):
         row = surfaces[index]
@@ -110,7 +125,8 @@ def draw_surfaces(
         solid = int(row[LATERAL]) == VEHICLE
         facing = row[FACING]
         start, per_size = vehicle_frame(row, camera) if solid else (_NOWHERE, _NOWHERE)
-        y0, y1, x0, x1 = image_bounds(corners[index], row[HEIGHT] * 1.1, camera, height, width)
+        foot_m = row[HEIGHT] - WIRE_REACH_M if int(row[MATERIAL]) == WIRE and not solid else 0.0
+        y0, y1, x0, x1 = image_bounds(corners[index], row[HEIGHT] * 1.1, camera, height, width, foot_m)
         for y in range(y0, y1):
             for x in range(x0, x1):
                 open_share = through[y, x]
@@ -123,15 +139,15 @@ def draw_surfaces(
                     )
                 else:
                     cover, depth, near, glow = _plane_sample(row, camera, ray_x, ray_y, tile)
-                if cover <= 0.0:
+                v = camera[CAMERA_HEIGHT] - ray_y * depth
+                if cover <= 0.0 or (covered and v > COVER_TOP_M and _behind_ceiling(camera, ray_x, ray_y)):
                     continue
                 if cover >= 0.5:
                     reach[identity] += 1
                     if open_share >= 0.5:
                         owner[y, x] = identity
                 haze = min(1.0, depth * (1.0 / HAZE_M))
-                v = camera[CAMERA_HEIGHT] - ray_y * depth
-                steady, lamp = illumination(light, ray_x * depth, v, depth, camera[CAMERA_Z], facing)
+                steady, lamp = illumination(light, camera, ray_x * depth, v, depth, facing)
                 if flickers:
                     share = open_share * cover * (1.0 - haze)
                     if int(row[MATERIAL]) == LAMP and not solid:

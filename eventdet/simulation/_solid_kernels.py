@@ -33,6 +33,8 @@ from ._columns import (
 from ._coverage_kernels import box, contrast, noise, ramp
 from ._solid_shapes import CABIN, HEAVY, LEFT, PLANES, PROFILES, REAR, RIGHT, UPPER
 
+_BULGE = 0.5
+
 TAIL_LAMP = 0.12
 """Light of a tail lamp as a share of a headlamp's."""
 
@@ -78,15 +80,21 @@ def _edge_pixels(
 def _mirrored(
     row: NDArray[np.float64],
     plane: NDArray[np.float64],
+    at: tuple[float, float, float],
     per_size: tuple[float, float, float],
     ray: tuple[float, float, float],
     tile: NDArray[np.float32],
 ) -> float:
     """Return the light that a face mirrors: a street of light and dark below a bright sky.
 
-    The street's pattern lies in directions and not on the body, so that it slides over the paint.
+    The street's pattern lies in directions and not on the body, so that it slides over the paint. Sheet metal is not
+    flat: its normal leans out above and below, and to both ends, which draws the pattern out into streaks.
     """
     nu, nw, nv = plane[0] * per_size[0], plane[1] * per_size[1], plane[2] * per_size[2]
+    per = 1.0 / math.sqrt(nu * nu + nw * nw + nv * nv)
+    upright = _BULGE * (1.0 - abs(plane[2]) * per_size[2] * per)
+    nu += upright / per * 0.5 * (at[0] - 0.5)
+    nv += upright / per * (at[2] - 0.42)
     per = 1.0 / math.sqrt(nu * nu + nw * nw + nv * nv)
     du, dw, dv = ray
     twice = 2.0 * (du * nu + dw * nw + dv * nv) * per * per
@@ -94,9 +102,13 @@ def _mirrored(
     flat = math.sqrt(du * du + dw * dw) + 1e-6
     up = dv / flat
     spread = noise(tile, 7.0 * du / flat + row[SEED], 7.0 * dw / flat + 3.0 * up)
+    fine = noise(tile, 19.0 * du / flat + row[SEED], 19.0 * dw / flat + 5.0 * up)
+    spread = min(1.0, max(0.0, 1.7 * (0.6 * spread + 0.4 * fine) - 0.35))
     if up <= 0.0:
-        return float(0.1 + 0.15 * spread)
-    return float(0.15 + 0.75 * spread * (0.4 + 0.7 * up) if up < 0.9 else 0.9 + 0.2 * spread)
+        return float(0.08 + 0.18 * spread)
+    # Roofs and trees stand before the sky up to a height of their own.
+    sky = min(1.0, max(0.0, (up - 0.15 - 0.7 * spread) * 6.0))
+    return float((0.12 + 0.45 * fine) * (1.0 - sky) + sky * (0.8 + 0.25 * min(1.0, up)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -109,11 +121,17 @@ def _flank(row: NDArray[np.float64], profile: NDArray[np.float64], u: float, v: 
     light *= 1.0 - 0.5 * ramp((0.02 - seam) * p) * min(1.0, 0.05 * p) * ramp((profile[0] * height - v) * p)
     handle = box(0.1 - abs(u - 0.49 * length), 0.025 - abs(v - 0.52 * height), p, p)
     light += handle * min(1.0, 0.06 * p) * (0.03 - light)
+    crease = profile[0] * height - 0.16
+    light *= 1.0 + 0.35 * (ramp((0.02 - abs(v - crease)) * p) - ramp((0.03 - abs(v - crease + 0.05)) * p))
+    light += ramp((0.36 - v) * p) * (0.06 + 0.25 * paint - light)
     light += ramp((0.24 - v) * p) * (0.02 - light)
     near = u - 0.19 * length if u < 0.5 * length else u - 0.81 * length
     distance = math.sqrt(near * near + (v - radius) * (v - radius))
     light += ramp((1.18 * radius - distance) * p) * (0.015 - light)
-    return float(light + ramp((0.62 * radius - distance) * p) * (0.12 + 0.5 * row[ALBEDO] - light))
+    spoke = min(abs(near), abs(v - radius), abs(abs(near) - abs(v - radius)) * 0.7)
+    holes = ramp((spoke - 0.035) * p) * ramp(min(0.5 * radius - distance, distance - 0.2 * radius) * p)
+    rim = (0.14 + 0.4 * row[ALBEDO]) * (1.0 - 0.75 * holes)
+    return float(light + ramp((0.62 * radius - distance) * p) * (rim - light))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -153,6 +171,21 @@ def _pane(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _inside(
+    row: NDArray[np.float64], profile: NDArray[np.float64], face: int, at: tuple[float, float, float], p: float
+) -> float:
+    """Return the light that comes out of a cabin: dark seats with their heads before the windows opposite."""
+    rise = (at[2] - profile[0]) / (1.0 - profile[0])
+    v, size = rise * (1.0 - profile[0]) * row[HEIGHT], 0.13
+    if face > RIGHT:
+        seat = abs(abs(at[1]) * row[STOP] - 0.38)
+    else:
+        seat = min(abs(at[0] - 0.36), abs(at[0] - 0.6)) * row[LENGTH]
+    head = box(size - seat, 0.3 - v, p, p)
+    return float(0.03 + 0.12 * ramp((v - 0.1) * p) * (1.0 - head))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _coach(
     row: NDArray[np.float64], shape: int, face: int, at: tuple[float, float, float], p: float, paint: float
 ) -> float:
@@ -177,12 +210,12 @@ def _painted(
     shape = int(row[MATERIAL])
     profile = PROFILES[shape]
     height = row[HEIGHT]
-    paint = row[ALBEDO] * (0.62 + 0.4 * at[2]) + 0.22 * mirror * (0.35 + row[ALBEDO])
+    paint = row[ALBEDO] * (0.55 + 0.4 * at[2]) + 0.3 * mirror * (0.3 + row[ALBEDO])
     if part == CABIN and shape < HEAVY:
         if face == UPPER:
             return paint, 0.0
         glass = _pane(row, profile, face, at, p)
-        return paint + glass * (0.03 + 0.42 * mirror - paint), 0.0
+        return paint + glass * (_inside(row, profile, face, at, p) + 0.3 * mirror - paint), 0.0
     if shape >= HEAVY:
         paint = _coach(row, shape, face, at, p, paint)
     if face in (LEFT, RIGHT):
@@ -243,7 +276,7 @@ def hit_solid(
         min(max(start[2] + best * ray[2], 0.0), 1.0),
     )
     plane = PLANES[shape, part, face]
-    mirror = _mirrored(row, plane, per_size, (ray_x * tx + tz, ray_x * tz - tx, -ray_y), tile)
+    mirror = _mirrored(row, plane, at, per_size, (ray_x * tx + tz, ray_x * tz - tx, -ray_y), tile)
     near, glow = _painted(row, part, face, at, camera[FOCAL] / best, mirror)
     nu, nw, nv = plane[0] * per_u, plane[1] * per_w, plane[2] * per_v
     along, across = light[SUN_X] * tx + light[SUN_Z] * tz, light[SUN_X] * tz - light[SUN_Z] * tx

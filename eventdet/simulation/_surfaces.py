@@ -1,14 +1,13 @@
-"""From the objects of a street to the surfaces before the camera at one moment."""
+"""From the objects of a straight street to the surfaces before a camera that looks along it."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _columns as column
-from .drive import Drive
 from .reproducible import sine
 from .traffic import Objects
 
-__all__ = ["footprints", "place_surfaces"]
+__all__ = ["common_columns", "footprints", "place_surfaces"]
 
 _FARTHEST_M = 110.0
 _ROUND_FACING = 0.5
@@ -18,9 +17,7 @@ _NOSE = np.array([0.0, 0.0, 1.0, 1.0])
 Column = NDArray[np.float64]
 
 
-def place_surfaces(
-    objects: Objects, camera: Column, light: Column, *, drive: Drive, t_s: float, built_up: bool
-) -> NDArray[np.float64]:
+def place_surfaces(objects: Objects, camera: Column, light: Column, *, t_s: float) -> NDArray[np.float64]:
     """Return the surfaces that may be seen, nearest first.
 
     Parameters
@@ -29,12 +26,8 @@ def place_surfaces(
         Everything in the street.
     camera, light : ndarray, float64
         Shapes (NUM_CAMERA,) and (NUM_LIGHT,): see `_columns`.
-    drive : Drive
-        Where the road goes.
     t_s : float
         Seconds from the start.
-    built_up : bool
-        Whether planes may stand at any angle, so that their order must be found pair by pair.
 
     Returns
     -------
@@ -46,14 +39,12 @@ def place_surfaces(
     z = objects.z + objects.speed_z * t_s + swing - camera[column.CAMERA_Z] * (1.0 - objects.rides)
     seen = np.flatnonzero((z < _FARTHEST_M) & (z + objects.depth > column.NEAREST))
     x, z = x[seen], z[seen]
-    rows = _common_columns(objects, seen, camera, light, x=x, z=z, t_s=t_s)
+    rows = common_columns(objects, seen, camera, light, x=x, z=z, t_s=t_s)
     face, side = rows
     half, depth = 0.5 * objects.width[seen], objects.depth[seen]
-    aside = drive.bend_m(z, t_s)
-    middle = x + aside
     face[:, column.PLANE], face[:, column.LENGTH] = z, 2.0 * half
-    face[:, column.START], face[:, column.STOP] = middle - half, middle + half
-    face[:, column.ORIGIN] = middle - half
+    face[:, column.START], face[:, column.STOP] = x - half, x + half
+    face[:, column.ORIGIN] = x - half
     face[:, column.MATERIAL] = objects.face[seen]
     side[:, column.LATERAL] = column.LATERAL_PLANE
     side[:, column.PLANE] = np.where(x > 0.0, x - half, x + half)
@@ -61,23 +52,17 @@ def place_surfaces(
     side[:, column.LENGTH], side[:, column.MATERIAL] = depth, objects.side[seen]
     shown_face = (z > column.NEAREST) & (objects.face[seen] != column.NOTHING)
     shown_side = (objects.side[seen] != column.NOTHING) & (np.abs(x) > half)
-    if built_up:
-        ends = drive.bend_m(z + depth, t_s)
-        shown_side &= _angle_sides(side, light, right=x > 0.0, start=aside, stop=ends)
-        shown_face |= _set_vehicles(
-            face, objects, seen, slope=_slope(aside, ends, depth), middle=x + 0.5 * (aside + ends)
-        )
     # On one ray, farther ahead is also farther out, so this sum sorts surfaces that lie behind each other.
     keys = np.concatenate([z + 2.0 * np.abs(x), z + depth + 2.0 * np.abs(side[:, column.PLANE])])
     order = np.argsort(keys, kind="stable")
     shown = np.concatenate([shown_face, shown_side])
-    surfaces = np.ascontiguousarray(rows.reshape(-1, column.NUM_COLUMNS)[order[shown[order]]])
-    return surfaces[_front_to_back(surfaces)] if built_up else surfaces
+    return np.ascontiguousarray(rows.reshape(-1, column.NUM_COLUMNS)[order[shown[order]]])
 
 
-def _common_columns(
+def common_columns(
     objects: Objects, seen: NDArray[np.intp], camera: Column, light: Column, *, x: Column, z: Column, t_s: float
 ) -> NDArray[np.float64]:
+    """Return a row for the face and one for the side of each object, shape (2, n, NUM_COLUMNS), without their place."""
     rows = np.zeros((2, len(seen), column.NUM_COLUMNS))
     common = {column.HEIGHT: objects.height, column.ALBEDO: objects.albedo, column.TONE: objects.tone}
     for index, values in {**common, column.SEED: objects.seed, column.FLIP: objects.flip}.items():
@@ -86,7 +71,7 @@ def _common_columns(
     gait = 0.55 * _stride(objects, seen) * sine(objects.gait_hz[seen] * t_s + objects.phase[seen])
     # Reflections stay with the street while the car moves through them.
     place = 0.7 * (z + camera[column.CAMERA_Z] + x)
-    strides = np.isin(objects.face[seen], (column.WALKER, column.RIDER))
+    strides = np.isin(objects.face[seen], (column.WALKER, column.PERSON, column.RIDER))
     rows[:, :, column.SWING] = np.where(strides, gait, place)
     vehicle = (objects.class_id[seen] >= 0) | (objects.shape[seen] >= 0)
     glow = np.where(vehicle, light[column.HEADLAMPS], light[column.LIT_WINDOWS])
@@ -101,55 +86,6 @@ def _stride(objects: Objects, seen: NDArray[np.intp]) -> NDArray[np.float64]:
     # Legs swing across the picture only for those who cross it.
     across: NDArray[np.float64] = np.where(objects.speed_x[seen] != 0.0, 1.0, 0.45)
     return across
-
-
-def _slope(start: Column, stop: Column, depth: Column) -> Column:
-    return (stop - start) / np.maximum(depth, 0.1)
-
-
-def _angle_sides(
-    side: NDArray[np.float64], light: Column, *, right: NDArray[np.bool_], start: Column, stop: Column
-) -> NDArray[np.bool_]:
-    """Turn sides along the road's bend and return which of them face the camera."""
-    base_x, base_z = side[:, column.PLANE] + start, side[:, column.ORIGIN].copy()
-    depth = side[:, column.LENGTH]
-    length = np.sqrt((stop - start) * (stop - start) + depth * depth)
-    per_length = 1.0 / np.maximum(length, 1e-9)
-    turn_x, turn_z = (stop - start) * per_length, depth * per_length
-    side[:, column.LATERAL] = column.ANGLED_PLANE
-    side[:, column.BASE_X], side[:, column.BASE_Z] = base_x, base_z
-    side[:, column.TURN_X], side[:, column.TURN_Z] = turn_x, turn_z
-    side[:, column.ORIGIN] = 0.0
-    side[:, column.START] = np.maximum(0.0, (column.NEAREST - base_z) / np.maximum(turn_z, 1e-9))
-    side[:, column.STOP] = length
-    out = np.where(right, 1.0, -1.0)
-    facing = out * (turn_x * light[column.SUN_Z] - turn_z * light[column.SUN_X])
-    side[:, column.FACING] = np.maximum(0.0, facing)
-    towards: NDArray[np.bool_] = (base_x * turn_z - base_z * turn_x) * out > 0.0
-    return towards & (side[:, column.STOP] > side[:, column.START])
-
-
-def _set_vehicles(
-    face: NDArray[np.float64], objects: Objects, seen: NDArray[np.intp], *, slope: Column, middle: Column
-) -> NDArray[np.bool_]:
-    """Make the faces of vehicles into solids and return which they are."""
-    solid: NDArray[np.bool_] = objects.shape[seen] >= 0.0
-    chosen = seen[solid]
-    turn, width, depth = objects.turn[chosen], objects.width[chosen], objects.depth[chosen]
-    sign = np.where(turn != 0.0, turn, 1.0 - 2.0 * objects.flip[chosen])
-    per_length = 1.0 / np.sqrt(1.0 + slope[solid] * slope[solid])
-    turn_x = np.where(turn != 0.0, sign, sign * slope[solid] * per_length)
-    turn_z = np.where(turn != 0.0, 0.0, sign * per_length)
-    length = np.where(turn != 0.0, width, depth)
-    rows = face[solid]
-    rows[:, column.LATERAL] = column.VEHICLE
-    rows[:, column.BASE_X] = middle[solid] - 0.5 * length * turn_x
-    rows[:, column.BASE_Z] = rows[:, column.PLANE] + 0.5 * depth - 0.5 * length * turn_z
-    rows[:, column.TURN_X], rows[:, column.TURN_Z] = turn_x, turn_z
-    rows[:, column.LENGTH], rows[:, column.STOP] = length, 0.5 * np.where(turn != 0.0, depth, width)
-    rows[:, column.START], rows[:, column.MATERIAL] = -rows[:, column.STOP], objects.shape[chosen]
-    face[solid] = rows
-    return solid
 
 
 def footprints(surfaces: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -177,16 +113,3 @@ def footprints(surfaces: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     along = np.where(solid, surfaces[:, column.LENGTH, None] * _NOSE, ends)
     across = np.where(solid, ends, 0.0)
     return base_x + along * turn_x + across * turn_z, base_z + along * turn_z - across * turn_x
-
-
-def _front_to_back(surfaces: NDArray[np.float64]) -> NDArray[np.int64]:
-    from ._order_kernels import sort_front_to_back
-
-    x, z = footprints(surfaces)
-    before = z > column.NEAREST
-    ratio = np.where(before, x / np.where(before, z, 1.0), np.where(x > 0.0, 1e9, -1e9))
-    span = np.stack([ratio.min(axis=1), ratio.max(axis=1)], axis=1)
-    count = len(surfaces)
-    order = np.empty(count, np.int64)
-    sort_front_to_back(x, z, span, np.zeros((count, count), np.bool_), np.zeros(count, np.int64), order)
-    return order

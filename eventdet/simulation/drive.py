@@ -1,6 +1,6 @@
 """How the camera drives: its way, its speed, and how the car under it shakes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from eventdet.geometry import SensorSize
 
 from .presets import ScenePreset
 from .reproducible import Draws, sine
+from .route import Pose, Turn
 
 __all__ = ["Drive", "draw_drive"]
 
@@ -55,6 +56,7 @@ class Drive:
     lens: float
     blur: float
     vignette: float
+    turn: Turn | None = None
 
     def place_m(self, t_s: float) -> float:
         """Return the way driven: the integral of the speed."""
@@ -93,6 +95,19 @@ class Drive:
         for amplitude, frequency, phase in self.road.terms.tolist():
             aside = aside + amplitude * sine(frequency * place_m + phase)
         return aside
+
+    def poses(self, t_s: float, aside_m: float) -> tuple[Pose, ...]:
+        """Return the camera's pose in each street, `aside_m` right of its way; one for each leg."""
+        here = self.place_m(t_s)
+        if self.turn is None:
+            return (Pose(aside_m, here, 1.0, 0.0),)
+        pose = self.turn.pose(here)
+        moved = pose._replace(x=pose.x + aside_m * pose.cosine, z=pose.z - aside_m * pose.sine)
+        return moved, self.turn.beside(moved)
+
+    def with_turn(self, turn: Turn) -> "Drive":
+        """Return the same drive with a turn, along straight streets."""
+        return replace(self, turn=turn, road=self.road.times(0.0))
 
     def stops(self, duration_s: float) -> tuple[tuple[float, float], ...]:
         """Return (time, place) of every moment of least speed; one in the middle for a camera that stands."""

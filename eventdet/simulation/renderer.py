@@ -74,6 +74,7 @@ class Renderer:
         self._through = np.empty(shape, np.float32)
         self._scratch = np.empty(shape, np.float32)
         self._shadow = np.zeros(shape, np.float32)
+        self._dim = np.zeros(shape if scene.built_up else (0, 0), np.float32)
         self._owner = np.empty(shape, np.int32)
         self._reach = np.empty(len(scene.objects) + 1, np.int64)
 
@@ -123,7 +124,7 @@ class Renderer:
     def _layers(self, t_us: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the steady light, and that of lamps which flicker where there are any, as new arrays."""
         from ._ground_kernels import draw_background
-        from ._shadow_kernels import draw_shadows
+        from ._shadow_kernels import draw_contacts, draw_shadows
         from ._weather_kernels import draw_rain, pass_lens
 
         view = self._scene.view(t_us)
@@ -131,6 +132,9 @@ class Renderer:
         if view.light[column.SUN] > 0.0:
             self._shadow[:] = 0.0
             draw_shadows(view.surfaces, corners, view.camera, view.light, self._scene.tile, self._through, self._shadow)
+        if self._dim.size:
+            self._dim[:] = 0.0
+            draw_contacts(view.surfaces, corners, view.camera, self._through, self._dim)
         draw_background(
             view.camera,
             view.bend,
@@ -141,6 +145,7 @@ class Renderer:
             self._lamps,
             self._through,
             self._shadow,
+            self._dim,
         )
         if view.light[column.RAIN] > 0.0:
             glare = 1.3 * self._scene.ground[column.SKY] * view.light[column.SKY_LIGHT]

@@ -13,10 +13,12 @@ from eventdet.units import MICROSECONDS_PER_SECOND
 
 from . import _columns as column
 from ._surfaces import place_surfaces
+from ._town_surfaces import place_town
 from .drive import Drive, draw_drive
 from .presets import ScenePreset, pick_preset
 from .reproducible import Draws, exp2, sine
-from .town import build_up, place_crossings
+from .route import Pose
+from .town import Town, build_town
 from .traffic import Objects, StreetPlan, populate
 
 __all__ = ["Scene", "View", "make_scene"]
@@ -28,6 +30,7 @@ _OTHERS_PIXELS_PER_S = 100.0
 _STEP_LIMITS_US = (1_000, 8_000)
 _FLICKER_HZ = 100.0
 _NO_CROSSING = (1e9, 1e9)
+_TURN_IN_VIEW_M = 90.0
 
 
 class View(NamedTuple):
@@ -80,6 +83,9 @@ class Scene:
     crossings: tuple[tuple[float, float], ...]
     """Crossing roads: near and far edge, metres along the road."""
 
+    cover: tuple[float, float]
+    """Where a bridge or a tunnel covers the road, metres along it; equal where none does."""
+
     built_up: bool
     """Whether planes may stand at any angle."""
 
@@ -97,8 +103,15 @@ class Scene:
 
     def step_us(self, t_us: int) -> int:
         """Return how long the next picture may wait: until a house front 8 m away has moved by two pixels."""
-        speed = self.drive.speed_at(t_us / MICROSECONDS_PER_SECOND)
-        pixels_per_s = self.drive.focal * speed / _STEP_DEPTH_M + _OTHERS_PIXELS_PER_S
+        drive = self.drive
+        speed = drive.speed_at(t_us / MICROSECONDS_PER_SECOND)
+        pixels_per_s = drive.focal * speed / _STEP_DEPTH_M + _OTHERS_PIXELS_PER_S
+        if (
+            drive.turn is not None
+            and drive.turn.start_m < drive.place_m(t_us / MICROSECONDS_PER_SECOND) < drive.turn.stop_m
+        ):
+            # While the camera turns, everything moves by the focal length times the angle.
+            pixels_per_s += drive.focal * speed / drive.turn.radius_m
         low, high = _STEP_LIMITS_US
         return min(high, max(low, int(_STEP_PIXELS / pixels_per_s * MICROSECONDS_PER_SECOND)))
 
@@ -124,15 +137,41 @@ class Scene:
         camera[column.CENTER_Y] = drive.horizon + drive.focal * shake * drive.pitch.at(t_s)
         camera[column.ROLL] = shake * drive.roll.at(t_s)
         camera[column.CAMERA_HEIGHT] = drive.height_m
-        camera[column.CAMERA_X] = shake * drive.lateral.at(t_s)
-        camera[column.CAMERA_Z] = place_m = drive.place_m(t_s)
+        poses = drive.poses(t_s, shake * drive.lateral.at(t_s))
+        camera[column.CAMERA_X], camera[column.CAMERA_Z] = poses[0].x, poses[0].z
+        camera[column.YAW_COS], camera[column.YAW_SIN] = poses[0].cosine, poses[0].sine
         camera[column.LENS] = drive.lens
         camera[column.BLUR], camera[column.VIGNETTE] = drive.blur, drive.vignette
-        camera[column.HEADING] = drive.heading_at(t_s)
-        ahead = ((start, stop) for start, stop in self.crossings if stop > place_m)
-        camera[column.CROSS_START : column.CROSS_STOP + 1] = next(ahead, _NO_CROSSING)
-        surfaces = place_surfaces(self.objects, camera, self.light, drive=drive, t_s=t_s, built_up=self.built_up)
-        return View(camera, surfaces, self.light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
+        camera[column.HEADING] = drive.heading_at(t_s) + poses[0].sine
+        self._set_crossing(camera)
+        camera[column.COVER_START], camera[column.COVER_STOP] = self.cover
+        light = self._turned_light(poses[0])
+        if self.built_up:
+            surfaces = place_town(self.objects, camera, light, drive=drive, poses=poses, t_s=t_s)
+        else:
+            surfaces = place_surfaces(self.objects, camera, light, t_s=t_s)
+        return View(camera, surfaces, light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
+
+    def _set_crossing(self, camera: NDArray[np.float64]) -> None:
+        ahead = ((start, stop) for start, stop in self.crossings if stop > camera[column.CAMERA_Z])
+        turn = self.drive.turn
+        if turn is not None and camera[column.CAMERA_Z] > turn.start_m - _TURN_IN_VIEW_M:
+            ahead = (road for road in self.crossings if road[0] < turn.lane_m < road[1])
+        start, stop = next(ahead, _NO_CROSSING)
+        side = 1.0 if turn is None else turn.side
+        right = float(self.ground[column.ROAD_RIGHT])
+        camera[column.CROSS_START], camera[column.CROSS_STOP] = start, stop
+        camera[column.CROSS_LANE], camera[column.CROSS_SIDE] = start + right if side > 0.0 else stop - right, side
+
+    def _turned_light(self, pose: Pose) -> NDArray[np.float64]:
+        """Return the light with the way to the sun as the camera sees it."""
+        if self.drive.turn is None:
+            return self.light
+        light = self.light.copy()
+        sun_x, sun_z = float(light[column.SUN_X]), float(light[column.SUN_Z])
+        light[column.SUN_X] = sun_x * pose.cosine - sun_z * pose.sine
+        light[column.SUN_Z] = sun_x * pose.sine + sun_z * pose.cosine
+        return light
 
 
 def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: SensorSize = GEN1) -> Scene:
@@ -185,12 +224,11 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
     lighting = Draws(seed, "lighting")
     light = _draw_light(lighting, kind)
     items = populate(plan, Draws(seed, "traffic"))
-    crossings: list[tuple[float, float]] = []
+    town = Town(items)
     if kind.built_up:
-        town = Draws(seed, "town")
-        crossings = place_crossings(plan, town)
-        spacing_m = float(light[column.LAMP_SPACING])
-        items = build_up(items, plan, crossings=crossings, lamp_spacing_m=spacing_m, draw=town)
+        town = build_town(items, plan, drive, lamp_spacing_m=float(light[column.LAMP_SPACING]), seed=seed)
+        drive = drive if town.turn is None else drive.with_turn(town.turn)
+        ground[column.WEAR], ground[column.SKYLINE] = lighting.uniform(0.1, 1.0), lighting.uniform(0.0, 0.07)
     return Scene(
         seed=seed,
         duration_us=duration_us,
@@ -200,15 +238,16 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
         light=light,
         flicker=lighting.uniform(0.05, 0.5),
         tile=tile,
-        objects=Objects.of(items),
-        crossings=tuple(crossings),
+        objects=Objects.of(town.items),
+        crossings=tuple(town.crossings),
+        cover=town.cover,
         built_up=kind.built_up,
         drive=drive,
     )
 
 
 def _draw_ground(draw: Draws) -> NDArray[np.float64]:
-    ground = np.empty(column.NUM_GROUND)
+    ground = np.zeros(column.NUM_GROUND)
     ground[column.ROAD_LEFT] = -draw.uniform(5.4, 8.2)
     ground[column.ROAD_RIGHT] = draw.uniform(1.9, 4.6)
     ground[column.ROAD_ALBEDO] = draw.uniform(0.1, 0.28)

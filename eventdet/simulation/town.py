@@ -1,11 +1,37 @@
 """What a built-up street has beyond a plain one: solid vehicles, crossing roads, wires, bridges, bare trees."""
 
-from ._columns import BRIDGE, CAR_SIDE, CRATE, HEDGE, LAMP, NOTHING, POST, RIDER, TREE, WALKER, WIRE
-from ._solid_shapes import ESTATE, HATCHBACK, HEAVY, LORRY, SALOON, VAN
-from .reproducible import Draws
-from .traffic import CAR, PEDESTRIAN, Item, StreetPlan
+from dataclasses import dataclass, field, replace
 
-__all__ = ["build_up", "place_crossings"]
+import numpy as np
+
+from ._columns import (
+    BRIDGE,
+    CAR_SIDE,
+    COVER_ASIDE_M,
+    COVER_TOP_M,
+    CRATE,
+    CROWN,
+    FACADE,
+    HEDGE,
+    HOUSE,
+    LAMP,
+    NOTHING,
+    PERSON,
+    POST,
+    RIDER,
+    SIGNALS,
+    TREE,
+    WALKER,
+    WALL,
+    WIRE,
+)
+from ._solid_shapes import ESTATE, HATCHBACK, HEAVY, LORRY, SALOON, VAN
+from .drive import Drive
+from .reproducible import Draws
+from .route import Turn, draw_turn
+from .traffic import CAR, PEDESTRIAN, Item, StreetPlan, populate
+
+__all__ = ["Town", "build_town"]
 
 _CARS = (HATCHBACK, HATCHBACK, SALOON, SALOON, ESTATE, VAN)
 _HEAVY_M = 2.0
@@ -13,27 +39,35 @@ _ZEBRA_M = 2.6
 _FAR_M = 1e9
 _CLEAR_M = 3.0
 _SPAN_M = 120.0
+LEAFY = 0.55
+"""A tree of a higher tone has no leaves."""
+_BACK_M = 58.0
+"""So far behind the corner a side street is seen."""
+_CORNER_M = 20.0
+"""So far from its kerb a street's own houses reach."""
+_WALL_M = 8.0
+_LOOK_S = 0.1
 
 
-def place_crossings(plan: StreetPlan, draw: Draws) -> list[tuple[float, float]]:
-    """Return the crossing roads (near edge, far edge) in metres along the road, where the camera slows down."""
-    made: list[tuple[float, float]] = []
-    for _, place_m in plan.stops:
-        start = place_m + draw.uniform(7.0, 12.0)
-        if draw.chance(0.75) and (not made or start > made[-1][1] + _SPAN_M):
-            made.append((start, start + draw.uniform(6.5, 11.0)))
-    return made
+@dataclass(frozen=True, slots=True)
+class Town:
+    """What stands and moves in the streets around a drive, and how they lie."""
+
+    items: list[Item]
+    """Everything."""
+
+    crossings: list[tuple[float, float]] = field(default_factory=list)
+    """Crossing roads: near and far edge, metres along the street."""
+
+    cover: tuple[float, float] = (0.0, 0.0)
+    """Where a bridge or a tunnel covers the street; equal where none does."""
+
+    turn: Turn | None = None
+    """Where the drive leaves the street."""
 
 
-def build_up(
-    items: list[Item],
-    plan: StreetPlan,
-    *,
-    crossings: list[tuple[float, float]],
-    lamp_spacing_m: float,
-    draw: Draws,
-) -> list[Item]:
-    """Return the items of a plain street made into those of a built-up one, and more.
+def build_town(items: list[Item], plan: StreetPlan, drive: Drive, *, lamp_spacing_m: float, seed: int) -> Town:
+    """Return a built-up street, with the one that the drive turns into.
 
     Parameters
     ----------
@@ -41,32 +75,67 @@ def build_up(
         Of :func:`eventdet.simulation.traffic.populate`; they are changed.
     plan : StreetPlan
         The street and the drive.
-    crossings : list of tuple of float
-        Crossing roads, which are kept free.
+    drive : Drive
+        The drive straight on.
     lamp_spacing_m : float
         Metres between street lamps.
-    draw : Draws
-        Source of every choice.
-
-    Returns
-    -------
-    list of Item
-        Those kept and the new ones.
+    seed : int
+        Chooses everything.
     """
+    draw, ways = Draws(seed, "town"), Draws(seed, "ways")
+    crossings = _place_crossings(plan, draw)
+    speeds = drive.speed_m_s, drive.speed_m_s * (1.0 - drive.depth)
+    kerbs = plan.left_m, plan.right_m
+    turn = draw_turn(crossings, kerbs=kerbs, travel_m=plan.travel_m, speeds=speeds, draw=ways)
+    cover = _place_cover(plan, crossings, turn, ways)
+    made = _build_up(items, plan, crossings=crossings, lamp_spacing_m=lamp_spacing_m, draw=draw)
+    made = [item for item in made if _fits(item, [cover] if cover[1] > cover[0] else [])]
+    made += [*_cover(plan, cover, ways), *_signals(plan, crossings, ways)]
+    if turn is None:
+        made += _side_blocks(plan, crossings, ways)
+    else:
+        made = [item for item in made if item.z < turn.lane_m + _SPAN_M]
+        made += _side_street(plan, turn, lamp_spacing_m, seed)
+        drive = drive.with_turn(turn)
+    return Town(_out_of_the_way(made, plan, drive), crossings, cover, turn)
+
+
+def _place_crossings(plan: StreetPlan, draw: Draws) -> list[tuple[float, float]]:
+    """Return the crossing roads (near edge, far edge) in metres along the road, where the camera slows down."""
+    made: list[tuple[float, float]] = []
+    for _, place_m in plan.stops:
+        start = place_m + draw.uniform(7.0, 12.0)
+        if draw.chance(0.75) and (not made or start > made[-1][1] + _SPAN_M):
+            made.append((start, start + plan.right_m - plan.left_m))
+    return made
+
+
+def _build_up(
+    items: list[Item],
+    plan: StreetPlan,
+    *,
+    crossings: list[tuple[float, float]],
+    lamp_spacing_m: float,
+    draw: Draws,
+) -> list[Item]:
+    """Return the items of a plain street made into those of a built-up one, and more."""
     kept = [item for item in items if _fits(item, crossings)]
     for item in kept:
         if item.class_id == CAR or (item.face == CRATE and item.height > _HEAVY_M):
             _make_solid(item, draw)
         elif item.face == TREE:
             item.tone = draw.uniform()
+            item.face = TREE if item.tone > LEAFY else CROWN
+        elif item.face == FACADE:
+            item.face = item.side = HOUSE
         elif item.face == WALKER:
+            item.face = PERSON
             _vary_walker(item, draw)
         if item.speed_x != 0.0:
             _cross(item, crossings, draw)
     return [
         *kept,
         *_wires(plan, draw),
-        *_bridges(plan, crossings, draw),
         *_riders(plan, crossings, draw),
         *_waiting(plan, crossings, draw),
         *_lamps(plan, lamp_spacing_m, crossings),
@@ -139,7 +208,7 @@ def _waiting(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws
                 x, z = kerb + side * draw.uniform(0.3, 2.0), start - _ZEBRA_M + draw.uniform(-1.5, 1.5)
                 look = {"albedo": draw.octaves(0.05, 4.0), "tone": draw.uniform(0.0, 2.0), "flip": float(side > 0)}
                 size = {"width": 1.5, "height": draw.uniform(1.2, 1.95)}
-                made.append(Item(class_id=PEDESTRIAN, x=x, z=z, face=WALKER, phase=draw.uniform(), **size, **look))
+                made.append(Item(class_id=PEDESTRIAN, x=x, z=z, face=PERSON, phase=draw.uniform(), **size, **look))
     return made
 
 
@@ -170,18 +239,101 @@ def _wires(plan: StreetPlan, draw: Draws) -> list[Item]:
     return made
 
 
-def _bridges(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
-    made: list[Item] = []
-    if not draw.chance(0.3):
-        return made
-    z = draw.uniform(20.0, max(40.0, plan.travel_m))
-    if any(a - 20.0 < z < b + 20.0 for a, b in crossings):
-        return made
+def _place_cover(
+    plan: StreetPlan, crossings: list[tuple[float, float]], turn: Turn | None, draw: Draws
+) -> tuple[float, float]:
+    """Return where a bridge or a tunnel covers the street, away from every crossing road."""
+    kind, place = draw.uniform(), draw.uniform()
+    last = plan.travel_m if turn is None else turn.start_m
+    start = 18.0 + place * max(15.0, last - 25.0)
+    length = draw.uniform(5.0, 10.0) if kind < 0.2 else draw.uniform(35.0, 70.0)
+    if kind > 0.35 or any(a - length - 25.0 < start < b + 20.0 for a, b in crossings):
+        return 0.0, 0.0
+    return start, start + length
+
+
+def _cover(plan: StreetPlan, cover: tuple[float, float], draw: Draws) -> list[Item]:
+    start, stop = cover
+    if stop <= start:
+        return []
     middle, width = 0.5 * (plan.left_m + plan.right_m), plan.right_m - plan.left_m
-    height, deep, albedo = draw.uniform(6.5, 8.5), draw.uniform(4.0, 9.0), draw.uniform(0.15, 0.4)
-    for place, light in ((z, albedo), (z + deep, 0.25 * albedo)):
-        made.append(Item(x=middle, z=place, width=width + 30.0, height=height, face=BRIDGE, albedo=light))
+    look = {"height": draw.uniform(6.5, 8.5), "albedo": draw.uniform(0.15, 0.4), "seed": 256.0 * draw.uniform()}
+    made = [Item(x=middle, z=z, width=width + 30.0, face=BRIDGE, **look) for z in (start, stop)]
+    pieces = max(1, round((stop - start) / _WALL_M))
+    deep = (stop - start) / pieces
+    wall = {"width": 0.6, "height": COVER_TOP_M, "depth": deep, "albedo": look["albedo"], "seed": look["seed"]}
     for side in (-1, 1):
-        x = middle + side * (0.5 * width + 4.5)
-        made.append(Item(x=x, z=z, width=0.6, height=height - 2.0, depth=deep, face=CRATE, side=CRATE, albedo=albedo))
+        x = middle + side * (0.5 * width + COVER_ASIDE_M + 0.3)
+        made += [Item(x=x, z=start + k * deep, face=NOTHING, side=WALL, **wall) for k in range(pieces)]
     return made
+
+
+def _signals(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
+    made: list[Item] = []
+    for start, stop in crossings:
+        if not draw.chance(0.6):
+            continue
+        phase = draw.uniform()
+        for x, z in (
+            (plan.right_m + 0.5, start - 4.8),
+            (plan.left_m - 0.5, start - 4.8),
+            (plan.right_m + 0.5, stop + 0.8),
+        ):
+            made.append(Item(x=x, z=z, width=0.5, height=3.3, face=SIGNALS, phase=phase, albedo=0.05))
+    return made
+
+
+def _side_blocks(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
+    """Return houses and trees along the roads that cross."""
+    made: list[Item] = []
+    for start, stop in crossings:
+        for side, kerb in ((-1, -plan.left_m), (1, plan.right_m)):
+            x = kerb + _CORNER_M
+            while x < kerb + 75.0:
+                width = draw.uniform(9.0, 20.0)
+                size = {"width": width, "height": draw.uniform(4.0, 13.0), "depth": 10.0}
+                look = {"albedo": draw.uniform(0.12, 0.6), "tone": draw.uniform(), "seed": 256.0 * draw.uniform()}
+                z = stop + draw.uniform(3.5, 6.0) if draw.chance(0.6) else start - 14.0
+                made.append(Item(x=side * (x + 0.5 * width), z=z, face=HOUSE, side=HOUSE, **size, **look))
+                x += width + (draw.uniform(2.0, 9.0) if draw.chance(0.4) else 0.0)
+    return made
+
+
+def _side_street(plan: StreetPlan, turn: Turn, lamp_spacing_m: float, seed: int) -> list[Item]:
+    """Return the street that the drive turns into, beyond the corners of the first one."""
+    length = max(0.0, plan.travel_m - turn.stop_m) + turn.radius_m
+    stops = tuple((t, place - turn.way(0.0) + _BACK_M) for t, place in plan.stops if place > turn.stop_m + 20.0)
+    own = replace(plan, travel_m=length + _BACK_M, stops=stops)
+    draw = Draws(seed, "side street")
+    items = _build_up(populate(own, draw), own, crossings=[], lamp_spacing_m=lamp_spacing_m, draw=draw)
+    edges = sorted((turn.side * plan.left_m, turn.side * plan.right_m))
+    made = []
+    for item in items:
+        # The lamps of a street stand where its light falls, half a spacing after every whole one.
+        item.z -= _BACK_M if item.face != LAMP else 0.0
+        item.leg = 1.0
+        free = _CORNER_M if item.face in (HOUSE, HEDGE) or item.side == WIRE else _CLEAR_M + 3.0
+        if not item.rides and _fits(item, [(edges[0] - free, edges[1] + free)]):
+            made.append(item)
+    return made
+
+
+def _out_of_the_way(items: list[Item], plan: StreetPlan, drive: Drive) -> list[Item]:
+    """Return the items without those that would drive or walk through the camera."""
+    moving = [item for item in items if (item.speed_x or item.speed_z) and not item.rides]
+    x, z, speed_x, speed_z, leg, room = (
+        np.array([float(getattr(item, name)) for item in moving])
+        for name in ("x", "z", "speed_x", "speed_z", "leg", "class_id")
+    )
+    depth = np.array([item.depth for item in moving])
+    room = np.where(room == PEDESTRIAN, 1.2, np.where(depth > 0.0, 0.5 * depth + 1.0, 1.5))
+    hit = np.zeros(len(moving), np.bool_)
+    for number in range(int(plan.duration_s / _LOOK_S) + 1 if moving else 0):
+        t_s = number * _LOOK_S
+        poses = np.array(drive.poses(t_s, 0.0))[leg.astype(np.intp)]
+        dx, dz = x + speed_x * t_s - poses[:, 0], z + speed_z * t_s + 0.5 * depth - poses[:, 1]
+        # Cars of one street pass each other in their lanes: what counts across it is their width.
+        across = np.where(speed_x == 0.0, np.minimum(room, 2.0), room)
+        hit |= (np.abs(dx) < across) & (np.abs(dz) < room + 1.0)
+    through = {id(item) for item, is_hit in zip(moving, hit, strict=True) if is_hit}
+    return [item for item in items if id(item) not in through]

@@ -46,6 +46,7 @@ class Item:
     flip: float = 0.0
     shape: float = -1.0
     turn: float = 0.0
+    leg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +115,9 @@ class Objects:
 
     turn: NDArray[np.float64]
     """A vehicle's way: 0 along the road, 1 to the right, -1 to the left."""
+
+    leg: NDArray[np.float64]
+    """The street it is in: 0 the first, 1 the one that the camera turns into."""
 
     @classmethod
     def of(cls, items: Sequence[Item]) -> "Objects":

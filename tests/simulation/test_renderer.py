@@ -11,7 +11,7 @@ from eventdet.simulation import Renderer, Scene, make_scene
 from eventdet.simulation import _columns as column
 from eventdet.simulation._ground_kernels import draw_background
 from eventdet.simulation._render_kernels import draw_surfaces, measure_owners
-from eventdet.simulation._shadow_kernels import draw_shadows
+from eventdet.simulation._shadow_kernels import draw_contacts, draw_shadows
 from eventdet.simulation._surfaces import footprints
 from eventdet.simulation.traffic import Objects
 
@@ -20,6 +20,7 @@ SIZE = SensorSize(240, 304)
 
 def camera(focal: float = 200.0, height: float = 1.5) -> NDArray[np.float64]:
     values = np.zeros(column.NUM_CAMERA)
+    values[column.YAW_COS] = 1.0
     values[column.FOCAL], values[column.CAMERA_HEIGHT] = focal, height
     values[column.CENTER_X], values[column.CENTER_Y] = 152.0, 100.0
     values[column.CROSS_START] = values[column.CROSS_STOP] = 1e9
@@ -129,6 +130,7 @@ def test_the_background_fills_only_what_is_open() -> None:
         np.zeros((0, 0), np.float32),
         through,
         np.zeros_like(light),
+        np.zeros((0, 0), np.float32),
     )
     assert not light[:, :100].any()
     assert (light[:, 100:] > 0.0).all()
@@ -221,3 +223,35 @@ def test_a_posts_shadow_lies_away_from_the_sun() -> None:
     left, top, right, bottom = extent((shadow > 0.5).astype(np.int32), 1)
     assert (left, right) == pytest.approx((152 - 200 * 2.2 / 14, 152 + 200 * 0.2 / 10), abs=2)
     assert (top, bottom) == pytest.approx((100 + 300 / 14, 130), abs=1)
+
+
+def test_a_vehicle_darkens_the_ground_under_and_beside_it_only() -> None:
+    # A box 4 m long and 2 m wide with its tail at 10 m: the ground 0.25 m to its right loses half of 0.8.
+    row = np.zeros(column.NUM_COLUMNS)
+    row[column.LATERAL], row[column.BASE_Z], row[column.TURN_Z] = column.VEHICLE, 10.0, 1.0
+    row[column.LENGTH], row[column.START], row[column.STOP], row[column.HEIGHT] = 4.0, -1.0, 1.0, 1.5
+    rows = row[None]
+    through, dim = np.ones(tuple(SIZE), np.float32), np.zeros(tuple(SIZE), np.float32)
+    draw_contacts(rows, np.stack(footprints(rows), axis=1), camera(), through, dim)
+    # Row 125 looks at 200 * 1.5 / 25.5 = 11.76 m, where a metre is 17 pixels: the side lies at column 152 + 17.
+    assert dim[125, 152] == pytest.approx(0.8)
+    assert dim[125, int(152 + 17 * 1.25)] == pytest.approx(0.4, abs=0.05)
+    assert not dim[125, int(152 + 17 * 1.6) :].any()
+    assert not dim[:115].any()
+
+
+def test_what_is_above_a_tunnel_is_hidden_from_below() -> None:
+    def seen(cover: tuple[float, float]) -> NDArray[np.float32]:
+        values = camera()
+        values[column.COVER_START], values[column.COVER_STOP] = cover
+        rows = np.array([post(1, depth=40.0, x=(-3.0, 3.0), height=9.0)])
+        light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
+        owner, reach, tile = np.zeros(tuple(SIZE), np.int32), np.zeros(9, np.int64), np.zeros((64, 64), np.float32)
+        arguments = (np.full(column.NUM_GROUND, 0.5), daylight(), tile, light, np.zeros((0, 0), np.float32), through)
+        draw_surfaces(rows, np.stack(footprints(rows), axis=1), values, *arguments, owner, reach, False)
+        return through
+
+    # 4.8 m at a depth of 40 m lies on row 100 - 200 * 3.3 / 40 = 83.5, 9 m on row 62.5.
+    assert (seen((0.0, 0.0))[65:106, 152] == 0.0).all()
+    assert (seen((-10.0, 39.0))[65:83, 152] == 1.0).all()
+    assert (seen((-10.0, 39.0))[85:106, 152] == 0.0).all()

@@ -26,6 +26,7 @@ def vehicle(
 
 def drawn(row: NDArray[np.float64], *, lens: float = 0.0) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     camera = np.zeros(column.NUM_CAMERA)
+    camera[column.YAW_COS] = 1.0
     camera[column.FOCAL], camera[column.CAMERA_HEIGHT], camera[column.LENS] = FOCAL, EYE, lens
     camera[column.CENTER_X], camera[column.CENTER_Y] = CENTER_X, CENTER_Y
     light = np.zeros(column.NUM_LIGHT)

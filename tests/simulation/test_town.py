@@ -20,6 +20,7 @@ def town(request: pytest.FixtureRequest) -> Scene:
 def test_nothing_stands_on_a_crossing_road(town: Scene) -> None:
     objects = town.objects
     stands = (objects.speed_x == 0) & (objects.speed_z == 0) & (objects.rides == 0) & (objects.side != column.WIRE)
+    stands &= objects.leg == 0
     for start, stop in town.crossings:
         inside = (objects.z + objects.depth > start) & (objects.z < stop) & stands
         assert set(objects.face[inside]) <= {column.POST}
@@ -104,3 +105,60 @@ def test_pictures_under_lamps_follow_their_flicker_and_meet_the_drawings() -> No
     for t_us in times:
         drawn = renderer.light(t_us)
         assert np.abs(pictures[t_us] - drawn).mean() < 0.02 * drawn.mean()
+
+
+@pytest.mark.parametrize("preset", TOWNS)
+def test_some_streets_have_a_tunnel_or_a_bridge_and_nothing_stands_in_it(preset: str) -> None:
+    scenes = [make_scene(seed, 30_000_000, preset=preset) for seed in range(24)]
+    covers = [scene.cover[1] - scene.cover[0] for scene in scenes]
+    assert any(0.0 < length <= 10.0 for length in covers)
+    assert any(35.0 <= length <= 70.0 for length in covers)
+    for scene in (scene for scene in scenes if scene.cover[1] > scene.cover[0]):
+        objects, (start, stop) = scene.objects, scene.cover
+        stands = (objects.speed_x == 0) & (objects.speed_z == 0) & (objects.rides == 0) & (objects.leg == 0)
+        inside = stands & (objects.z + objects.depth > start + 0.1) & (objects.z < stop - 0.1)
+        assert set(objects.side[inside].tolist()) <= {column.WALL, column.NOTHING}
+        assert set(objects.face[inside].tolist()) <= {column.BRIDGE, column.NOTHING}
+        assert not [road for road in scene.crossings if road[1] > start > stop or start < road[0] < stop]
+
+
+def test_a_tunnel_is_a_step_of_light() -> None:
+    scene = next(
+        scene
+        for scene in (make_scene(seed, 20_000_000, preset="gen1") for seed in range(99))
+        if scene.cover[1] - scene.cover[0] > 30.0 and scene.drive.place_m(20.0) > scene.cover[1]
+    )
+    renderer = Renderer(scene)
+    places = {t_us: scene.drive.place_m(t_us / 1e6) for t_us in range(0, 20_000_000, 250_000)}
+    middle = 0.5 * sum(scene.cover)
+    within = min(places, key=lambda t_us: abs(places[t_us] - middle))
+    before = min(places, key=lambda t_us: abs(places[t_us] - scene.cover[0] + 15.0))
+    ground = slice(160, 240)
+    assert renderer.light(within)[ground].mean() < 0.4 * renderer.light(before)[ground].mean()
+
+
+def test_traffic_lights_show_every_lamp_in_turn() -> None:
+    scene = next(
+        scene
+        for scene in (make_scene(seed, 20_000_000, preset="gen1") for seed in range(20))
+        if (scene.objects.face == column.SIGNALS).any()
+    )
+    chosen = scene.objects.face == column.SIGNALS
+    assert (scene.objects.class_id[chosen] == -1).all()
+    shown = set()
+    for t_us in range(0, 16_000_000, 200_000):
+        surfaces = scene.view(t_us).surfaces
+        shown |= set(surfaces[surfaces[:, column.MATERIAL] == column.SIGNALS, column.SWING].tolist())
+    assert shown <= {0.0, 1.0, 2.0}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nobody_walks_or_drives_through_the_camera(seed: int) -> None:
+    scene = make_scene(seed, 12_000_000, preset="gen1")
+    objects = scene.objects
+    moving = ((objects.speed_x != 0) | (objects.speed_z != 0)) & (objects.rides == 0)
+    for t_s in np.arange(0.0, 12.0, 0.1).tolist():
+        poses = np.array(scene.drive.poses(t_s, 0.0))[objects.leg.astype(int)]
+        dx = objects.x + objects.speed_x * t_s - poses[:, 0]
+        dz = objects.z + objects.speed_z * t_s + 0.5 * objects.depth - poses[:, 1]
+        assert not (moving & (np.hypot(dx, dz) < 1.0)).any()
