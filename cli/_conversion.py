@@ -92,5 +92,7 @@ def print_summary(summary: "ConvertSummary") -> None:
         typer.echo(f"repaired: {name} {count:,}")
     for rule, count in summary.labels_dropped.items():
         typer.echo(f"labels left out: {rule} {count:,}")
+    for lacking in summary.without_windows:
+        typer.echo(f"note: {lacking.path}: {lacking.reason}", err=True)
     for failure in summary.failed:
         typer.echo(f"failed: {failure.path}: {failure.reason}", err=True)

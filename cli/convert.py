@@ -149,7 +149,8 @@ def command(
         typer.echo(dumps(summary.to_dict(), indent=2))
     elif not quiet:
         print_summary(summary)
-    return PartialError.exit_code if summary.failed else 0
+    lacks_all = summary.without_windows and not summary.num_frames
+    return PartialError.exit_code if summary.failed or lacks_all else 0
 
 
 def _all_filters(roi: str | None, filters: Sequence[str] | None, downsample: int | None) -> tuple[str, ...]:

@@ -99,10 +99,16 @@ class ConvertSummary:
     failed: tuple[ConvertFailure, ...] = ()
     """Recordings that were skipped."""
 
+    without_windows: tuple[ConvertFailure, ...] = ()
+    """Recordings that are stored, but of whose tensors there is none, and why."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        failed = [{"path": str(failure.path), "reason": failure.reason} for failure in self.failed]
-        return {**asdict(self), "output": str(self.output), "failed": failed}
+        told = {
+            name: [{"path": str(failure.path), "reason": failure.reason} for failure in getattr(self, name)]
+            for name in ("failed", "without_windows")
+        }
+        return {**asdict(self), "output": str(self.output), **told}
 
 
 def summarise(output: Path, outcomes: Iterable[Outcome]) -> ConvertSummary:
@@ -124,4 +130,16 @@ def summarise(output: Path, outcomes: Iterable[Outcome]) -> ConvertSummary:
         repairs=dict(repairs),
         labels_dropped=dict(dropped),
         failed=tuple(ConvertFailure(one.source, one.reason) for one in ordered if one.error is not None),
+        without_windows=tuple(
+            ConvertFailure(one.source, reason) for one in stored if (reason := _lack(one.attributes))
+        ),
     )
+
+
+def _lack(attributes: Mapping[str, Any]) -> str:
+    """Return why a recording has no window though tensors were wanted; empty when it has one."""
+    if attributes["num_frames"] or not attributes["params"]["write_frames"]:
+        return ""
+    if attributes["params"]["align"] == "label-end":
+        return "no windows, since there is no label for one to end at"
+    return "no windows, since there is no event"

@@ -87,7 +87,8 @@ def verify_store(store: str | Path, *, deep: bool = False, source: str | Path | 
     root = as_location(store)
     is_single = (root / "zarr.json").exists()
     folders = [root] if is_single else find_recording_folders(root)
-    if not folders and not (root / MANIFEST).exists():
+    left = [] if is_single else list(_leftovers(root))
+    if not folders and not left and not (root / MANIFEST).exists():
         raise InputError(f"{root}: no stored recording", hint="make one with eventdet convert")
     base = root.parent if is_single else root
     findings: list[Finding] = []
@@ -103,7 +104,7 @@ def verify_store(store: str | Path, *, deep: bool = False, source: str | Path | 
                 findings += (Finding(name, reason) for reason in _source_faults(recording, Path(source), name))
     if not is_single:
         findings += _manifest_faults(root, folders)
-        findings += _leftovers(root)
+        findings += left
     return VerifyReport(root, len(folders), deep, tuple(findings), tuple(notes))
 
 

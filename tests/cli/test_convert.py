@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from eventdet.boxes import Boxes
 from eventdet.cli.main import run
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.formats import open_recording, read_dat, write_dat
+from eventdet.formats import open_recording, read_dat, write_boxes, write_dat
 from eventdet.geometry import GEN1
 from eventdet.preprocessing import REPRESENTATIONS, open_stored_recording
 from tests.preprocessing.stores import gen1_folder
@@ -118,3 +119,23 @@ def test_a_representation_of_the_users_own_is_converted_by_processes_and_verifie
     monkeypatch.delitem(REPRESENTATIONS, "touched")
     assert run(["verify", "out.zarr", "--deep", "-q"]) == 0
     assert run(["info", "out.zarr"]) == 0
+
+
+def test_convert_tells_which_recordings_have_no_label_for_a_window_to_end_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "in", str(tmp_path / "out.zarr")
+    source.mkdir()
+    events = Events.from_columns(t=[10, 20_000], x=[3, 4], y=[3, 3], p=[1, 0])
+    write_dat(source / "bare_td.dat", events, GEN1)
+    command = ["convert", str(source), "--align", "label-end"]
+    note = f"note: {source / 'bare_td.dat'}: no windows, since there is no label for one to end at"
+    # None of the tensors that were asked for is there, then some are.
+    assert run([*command, "-o", output]) == 5
+    assert note in capsys.readouterr().err
+    write_dat(source / "labelled_td.dat", events, GEN1)
+    write_boxes(source / "labelled_bbox.npy", Boxes.from_xywh([[1, 1, 20, 30]], t=[15_000]))
+    assert run([*command, "-o", output, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [entry["path"] for entry in told["without_windows"]] == [str(source / "bare_td.dat")]
+    assert told["num_frames"] == 1

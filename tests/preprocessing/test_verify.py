@@ -141,6 +141,11 @@ def test_leftovers_of_a_killed_writer_are_found(store: Path) -> None:
     assert [path for path, _ in _damage(store)] == ["val/.lock-a_td.zarr", "val/.tmp-a_td.zarr"]
 
 
+def test_leftovers_are_found_before_the_first_recording_is_there(tmp_path: Path) -> None:
+    (tmp_path / "train/.tmp-a_td.zarr").mkdir(parents=True)
+    assert _damage(tmp_path) == [("train/.tmp-a_td.zarr", "is left of a writer that was killed, or is at work")]
+
+
 def test_recording_without_metadata_is_damaged(store: Path) -> None:
     (store / "val/a_td.zarr/zarr.json").unlink()
     assert _damage(store)[0] == ("val/a_td.zarr/zarr.json", "is missing")

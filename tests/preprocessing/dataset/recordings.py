@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.events import Events
 from eventdet.formats import write_boxes, write_dat
-from eventdet.geometry import SensorSize
+from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing import ConvertOptions, Representation, convert
+from eventdet.preprocessing.dataset.batch import ClipBatch
+from eventdet.preprocessing.dataset.sources import EventSource, event_sources
 
 SIZE = SensorSize(12, 16)
 START_US = 1_000_000
@@ -16,6 +20,9 @@ START_US = 1_000_000
 
 WINDOW_US = 10_000
 REPRESENTATION = Representation("histogram", bins=2)
+PIXELS = fit_pixels(SIZE, SIZE)
+LABEL_US = [START_US + 30_000, START_US + 30_000, START_US + 47_000]
+LABELS = Boxes.from_xyxy([[1, 2, 5, 8], [8, 0, 12, 6], [0, 0, 4, 4]], t=LABEL_US, class_id=[0, 1, 0])
 
 
 def random_events(duration_us: int, *, seed: int = 0, num_events: int = 4000) -> Events:
@@ -48,3 +55,21 @@ def convert_recordings(folder: Path, output: Path, *, stride_us: int | None = No
     """Convert the recordings of a folder with the representation and windows above; return the output."""
     convert(folder, output, ConvertOptions(REPRESENTATION, window_us=WINDOW_US, stride_us=stride_us))
     return output
+
+
+def events_of(folder: Path) -> list[EventSource]:
+    """Return the sources of the files that `recordings` wrote."""
+    return event_sources(folder / "dat", REPRESENTATION, window_us=WINDOW_US)
+
+
+def tensor_of(events: Events, t0_us: int, window_us: int = WINDOW_US) -> NDArray[np.uint8]:
+    """Return the tensor of a window."""
+    tensor: NDArray[np.uint8] = REPRESENTATION(events, t0_us, t0_us + window_us, PIXELS)
+    return tensor
+
+
+def dense(batch: ClipBatch) -> NDArray[np.uint8]:
+    """Return the frames of a batch that is not sparse."""
+    assert isinstance(batch.frames, torch.Tensor)
+    frames: NDArray[np.uint8] = batch.frames.numpy()
+    return frames
