@@ -61,7 +61,7 @@ def labelled_pictures(
     Raises
     ------
     OptionError
-        When the targets do not match the logits, or a step, picture or class is out of range.
+        When the targets do not match the logits, a step, picture or class is out of range, or a corner is not finite.
     """
     rows, labelled = np.asarray(targets.rows, np.float32).reshape(-1, _COLUMNS), targets.labelled
     if labelled.shape != (steps, batch):
@@ -72,6 +72,8 @@ def labelled_pictures(
             wrong = values[~((values >= 0) & (values < limit))][0]
             hint = "name every class" if name == "class id" else ""
             raise OptionError(f"targets: {name} must be in 0..{limit - 1}, got {wrong:g}", hint=hint)
+    if not np.isfinite(rows).all():
+        raise OptionError(f"targets: corners must be finite, got {rows[~np.isfinite(rows).all(1)][0, 3:].tolist()}")
     pictures = np.flatnonzero(labelled)
     place = np.full(steps * batch, -1)
     place[pictures] = np.arange(len(pictures))

@@ -105,7 +105,7 @@ def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDA
         cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), dtype=np.float32)
         if config.head == "simota":
             centre = (raw[:, :, :2] + cell) * stride
-            half = np.exp(np.minimum(raw[:, :, 2:4], _LARGEST_LOG_SIDE)) * np.float32(stride / 2)
+            half = np.exp(raw[:, :, 2:4].clip(max=_LARGEST_LOG_SIDE)) * np.float32(stride / 2)
         else:
             centre = (2 * values[:, :, :2] - 0.5 + cell) * stride
             half = (2 * values[:, :, 2:4]) ** 2 * np.array(anchors, np.float32)[:, :, None, None] / 2

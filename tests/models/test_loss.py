@@ -107,7 +107,9 @@ def test_loss_equals_a_plain_loop_over_targets() -> None:
     heads = np.stack((generator.integers(0, 2, 9), generator.integers(0, 2, 9)), axis=1)
     rows = np.concatenate((heads, corners), axis=1).astype(np.float32)
     logits = random_logits()
-    assert float(DetectionLoss(CONFIG)(logits, of_steps(rows)).total) == pytest.approx(plain_loss(logits, rows), rel=1e-5)
+    assert float(DetectionLoss(CONFIG)(logits, of_steps(rows)).total) == pytest.approx(
+        plain_loss(logits, rows), rel=1e-5
+    )
 
 
 def test_loss_of_pictures_without_objects_is_their_objectness_alone() -> None:
@@ -142,13 +144,20 @@ def test_loss_of_the_mean_readout_takes_one_entry() -> None:
     logits = random_logits()
     rows = np.array([[0, 1, 10, 10, 40, 40]], np.float32)
     loss = DetectionLoss(CONFIG)
-    assert float(loss([scale[0] for scale in logits], of_steps(rows)).total) == float(loss(logits, of_steps(rows)).total)
+    assert float(loss([scale[0] for scale in logits], of_steps(rows)).total) == float(
+        loss(logits, of_steps(rows)).total
+    )
 
 
 @pytest.mark.parametrize("row", [(2, 0, 1, 1, 9, 9), (0, 2, 1, 1, 9, 9), (0, -1, 1, 1, 9, 9)], ids=str)
 def test_loss_with_an_index_out_of_range_is_refused(row: tuple[int, ...]) -> None:
     with pytest.raises(OptionError, match=r"must be in 0\.\.1"):
         DetectionLoss(CONFIG)(random_logits(), of_steps(row))
+
+
+def test_loss_of_a_box_that_is_no_number_is_refused() -> None:
+    with pytest.raises(OptionError, match="corners must be finite"):
+        DetectionLoss(CONFIG)(random_logits(), of_steps((0, 1, 1, 1, 9, math.nan)))
 
 
 def test_loss_with_another_number_of_steps_is_refused() -> None:
