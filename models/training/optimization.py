@@ -6,9 +6,9 @@ import torch
 
 from eventdet.models.config import DetectorConfig
 from eventdet.models.detector import Detector
-from eventdet.models.inference import faster_dtype
 from eventdet.models.loss import DetectionLoss, LossGains
 from eventdet.models.loss_simota import SimOTALoss
+from eventdet.models.runtimes import faster_dtype
 
 from .options import TrainConfig
 
