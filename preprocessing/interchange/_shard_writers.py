@@ -59,8 +59,7 @@ def npz_writer(file: BinaryIO, num_samples: int) -> Iterator[Callable[[Sample], 
                 if not samples:
                     _write_header(tensors, sample.tensor.dtype, (num_samples, *sample.tensor.shape))
                 tensors.write(np.ascontiguousarray(sample.tensor).data)
-                # Not a view of it: that would keep the tensor.
-                samples.append(sample._replace(tensor=np.empty(0, sample.tensor.dtype)))
+                samples.append(sample._replace(tensor=sample.tensor[:0]))
 
             yield add
         for name, array in _columns(samples).items():
