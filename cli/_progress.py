@@ -1,22 +1,16 @@
 """Progress on stderr: a bar for people, nothing for pipes."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-__all__ = ["Advance", "progress_bar"]
-
-
-class Advance(Protocol):
-    """What moves a bar on."""
-
-    def __call__(self, done: float, /, note: str = "") -> None:
-        """Show how far the work has come, in the bar's unit, and a note behind it."""
+__all__ = ["progress_bar"]
 
 
 @contextmanager
-def progress_bar(label: str, total: float | None, *, unit: str = "s", quiet: bool = False) -> Iterator[Advance]:
+def progress_bar(
+    label: str, total: float | None, *, unit: str = "s", quiet: bool = False
+) -> Iterator[Callable[[float], None]]:
     """Show a bar while the body runs.
 
     Parameters
@@ -33,10 +27,10 @@ def progress_bar(label: str, total: float | None, *, unit: str = "s", quiet: boo
     Yields
     ------
     callable
-        Takes how far the work has come, in `unit`, and maybe a note to show.
+        Takes how far the work has come, in `unit`.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda _done, note="": None
+        yield lambda _done: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -47,8 +41,7 @@ def progress_bar(label: str, total: float | None, *, unit: str = "s", quiet: boo
         BarColumn(),
         TextColumn(done + unit),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None if total is None else max(total, 1e-9), note="")
-        yield lambda done, note="": bar.update(task, completed=done, note=note)
+        task = bar.add_task(label, total=None if total is None else max(total, 1e-9))
+        yield lambda done: bar.update(task, completed=done)

@@ -13,7 +13,7 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 if TYPE_CHECKING:
     from eventdet.sinks import EventRecorder, Outputs, StreamHeader
     from eventdet.sources import EventSource
-    from eventdet.streaming import Streamer, StreamSummary
+    from eventdet.streaming import Streamer, StreamSummary, TraceLog
 
 __all__ = ["RunOptions", "format_summary", "run_stream"]
 
@@ -37,6 +37,9 @@ class RunOptions:
     metrics_port: int | None = None
     """Port of the metrics; None: none are served."""
 
+    trace: "TraceLog | None" = None
+    """What each stage did when, to be written at the end; None: nobody asked."""
+
 
 def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, log: StreamLog) -> int:
     """Stream to the outputs until the source or the user ends it; return the exit code."""
@@ -50,10 +53,6 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
             if isinstance(source, LiveSource):
                 stack.enter_context(source)
             outputs = stack.enter_context(_open_outputs(source, streamer.header, wanted))
-            for sink in outputs.sinks:
-                if sink.greeting:
-                    # Said in quiet runs too: nobody could guess the address.
-                    log.write({"level": "info", "event": "page", "message": sink.greeting, "output": sink.target})
             recorder = _open_recorder(source, wanted.record)
             if recorder is not None:
                 stack.enter_context(recorder)
@@ -66,6 +65,8 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
                 count(result)
                 advance(streamer.recorded_s)
             outputs.conclude(streamer.summary().totals)
+        if wanted.trace is not None:
+            wanted.trace.write()
     except EventdetError:
         if streamer.recorded_s:
             _say_outcome(streamer.summary(), source, outputs, recorder, log)
@@ -135,6 +136,11 @@ def format_summary(summary: "StreamSummary") -> str:
     ]
     if summary.events_cut:
         lines.append(f"{summary.events_cut:,} events fell outside the network's input")
+    if summary.windows_skipped or summary.events_dropped:
+        lines.append(f"late: {summary.windows_skipped:,} windows skipped, {summary.events_dropped:,} events dropped")
+    later = {reason: count for reason, count in summary.resets.items() if reason != "start"}
+    if later:
+        lines.append("state reset: " + ", ".join(f"{reason} {count:,}" for reason, count in later.items()))
     lines.extend(f"repaired: {name} {count:,}" for name, count in summary.report.repairs.items())
     lines.extend(f"note: {note}" for note in summary.notes)
     if summary.latency_ms:

@@ -27,7 +27,6 @@ from . import (
     simulate,
     store,
     stream,
-    train,
     verify,
     visualize,
 )
@@ -56,7 +55,6 @@ for module in (
     import_,
     formats,
     stream,
-    train,
     evaluate,
     serve,
     record,

@@ -58,12 +58,24 @@ def command(
     ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Bundled name or .safetensors file.")] = "ems-res10-plain",
     window: Annotated[
-        str | None, typer.Option(help="Length of a window; default: the model's.", show_default=False)
+        str | None,
+        typer.Option(
+            help="End of a window: 50ms, 20000ev, or 50ms,20000ev, whichever is first; default: the model's.",
+            show_default=False,
+        ),
     ] = None,
     stride: Annotated[
         str | None, typer.Option(help="From one window's start to the next; default: the window.", show_default=False)
     ] = None,
     pace: Annotated[str, typer.Option(help="max, realtime, or a factor like 2x.")] = "max",
+    late: Annotated[
+        str, typer.Option(help="When the detector is late: block (lose nothing), latest (skip windows), thin (events).")
+    ] = "block",
+    max_latency: Annotated[
+        str | None,
+        typer.Option(help="A window that waits longer is late; default: until the next one.", show_default=False),
+    ] = None,
+    thin: Annotated[float, typer.Option(help="Share of events that --late thin drops from a late window.")] = 0.5,
     state: Annotated[str, typer.Option(help="Membranes: keep from window to window, or reset every few.")] = "keep",
     steps: Annotated[
         int | None,
@@ -94,6 +106,10 @@ def command(
     cluster: Cluster = None,
     max_restarts: MaxRestarts = 10,
     metrics_port: MetricsPort = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write what each stage did when, as a Chrome trace.", show_default=False),
+    ] = None,
     log_format: LogFormat = "text",
     quiet: Quiet = False,
 ) -> int:
@@ -101,7 +117,8 @@ def command(
     from eventdet.errors import OptionError
     from eventdet.sources import open_source
     from eventdet.sources.filtered import filter_source
-    from eventdet.streaming import Streamer, StreamOptions
+    from eventdet.streaming import Streamer, StreamOptions, TraceLog
+    from eventdet.streaming.detector import with_windows
     from eventdet.units import parse_duration_us, parse_pace
 
     if print_config:
@@ -113,7 +130,8 @@ def command(
             return run_sources(context, sources, log)
     if source is None:
         raise OptionError("stream needs a source", hint="give a file or an address, or --sources FILE")
-    wanted = RunOptions(tuple(output or ()), allow_remote, record, resume, metrics_port)
+    trace = None if profile is None else TraceLog(profile)
+    wanted = RunOptions(tuple(output or ()), allow_remote, record, resume, metrics_port, trace)
     with errors_logged(log):
         recording = open_source(
             source,
@@ -125,9 +143,10 @@ def command(
         recording = filter_source(recording, filters or ())
         start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
         options = StreamOptions(
-            window_us=None if window is None else parse_duration_us(window, name="--window"),
-            stride_us=None if stride is None else parse_duration_us(stride, name="--stride"),
             pace=parse_pace(pace),
+            late=late,
+            max_latency_us=None if max_latency is None else parse_duration_us(max_latency, name="--max-latency"),
+            thin=thin,
             state=state,
             reset_steps=steps,
             conf=conf,
@@ -137,5 +156,8 @@ def command(
             start_us=start_us,
             stop_us=stop_us,
         )
-        streamer = Streamer.from_model(model, recording, options, dtype=dtype, runtime=runtime, threads=threads)
+        options = with_windows(options, window, stride, names=("--window", "--stride"))
+        streamer = Streamer.from_model(
+            model, recording, options, dtype=dtype, runtime=runtime, threads=threads, trace=trace
+        )
         return run_stream(streamer, recording, wanted, log)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .report import ReadReport
     from .sources import open_source
     from .sources.stored import open_file_or_store as open  # noqa: A004 - as h5py and rasterio name it
-    from .streaming import Streamer, StreamOptions
+    from .streaming import Detector, Streamer, StreamOptions
     from .units import parse_duration_us
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ _HOMES = {
     "GEN1": "geometry",
     "GEN1_CLASSES": "boxes",
     "Boxes": "boxes",
+    "Detector": "streaming",
     "EventdetError": "errors",
     "Events": "events",
     "FormatError": "errors",
@@ -66,6 +67,7 @@ __all__ = [
     "GEN1",
     "GEN1_CLASSES",
     "Boxes",
+    "Detector",
     "EventdetError",
     "Events",
     "FormatError",

@@ -6,6 +6,7 @@ Other runtimes take the same step as an ONNX graph.
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from eventdet.errors import OptionError
 from .config import DetectorConfig
 from .detector import Detector, State
 from .postprocess import boxes_from_logits
-from .runtimes import choose_on_device, choose_runtime, make_engine
+from .runtimes import choose_runtime, make_engine
+from .silence import SilenceReplay
 
 __all__ = ["StreamingDetector"]
 
@@ -33,8 +35,6 @@ class StreamingDetector:
         One of `DTYPES`.
     runtime : str
         One of `RUNTIMES`.
-    device : str
-        Torch device; on CUDA the step is a graph that is launched at once. Counts and logits stay on the CPU.
 
     Raises
     ------
@@ -51,18 +51,15 @@ class StreamingDetector:
     [(1, 21, 4, 6), (1, 21, 2, 3)]
     """
 
-    def __init__(self, detector: Detector, *, dtype: str = "auto", runtime: str = "torch", device: str = "cpu") -> None:
-        self.choice = (
-            choose_runtime(detector, dtype=dtype, runtime=runtime)
-            if device == "cpu"
-            else choose_on_device(device, dtype=dtype, runtime=runtime)
-        )
+    def __init__(self, detector: Detector, *, dtype: str = "auto", runtime: str = "torch") -> None:
+        self.choice = choose_runtime(detector, dtype=dtype, runtime=runtime)
         """What runs the steps, and why."""
-        self._device = device
         self.config: DetectorConfig = detector.config
         self.weights_hash = detector.weights_hash
-        self._engine = make_engine(detector, self.choice, device=device)
+        self._engine = make_engine(detector, self.choice)
+        self._steps = SilenceReplay(self._engine)
         self._recent: deque[tuple[Tensor, ...]] = deque(maxlen=self.config.readout_steps)
+        self._ages: list[int] = []
 
     @property
     def dtype(self) -> str:
@@ -71,19 +68,33 @@ class StreamingDetector:
 
     @property
     def arithmetic(self) -> str:
-        """What computes, for headers: the dtype, with the runtime or device if it is not torch on the CPU."""
-        named = [self.choice.runtime] * (self.choice.runtime != "torch") + [self._device] * (self._device != "cpu")
-        return " ".join([*named, self.dtype])
+        """What computes, for headers: the dtype, and the runtime if it is not torch."""
+        return self.dtype if self.choice.runtime == "torch" else f"{self.choice.runtime} {self.dtype}"
 
     @property
     def state(self) -> State | None:
         """The membranes, float32, in the order in which the layers run; None at rest."""
+        self._steps.wake()
         return self._engine.state
 
-    def reset(self) -> None:
-        """Bring every membrane to rest and forget the steps so far."""
-        self._engine.reset()
-        self._recent.clear()
+    @torch.inference_mode()
+    def reset(self, rows: Sequence[int] | None = None) -> None:
+        """Bring membranes to rest and forget the steps so far.
+
+        Parameters
+        ----------
+        rows : sequence of int, optional
+            Pictures of the batch, each a stream of its own, that begin anew; by default all.
+        """
+        self._steps.wake()
+        if rows is None or self._engine.state is None:
+            self._engine.reset()
+            self._recent.clear()
+            self._ages = []
+            return
+        for membranes in self._engine.state:
+            membranes[list(rows)] = 0
+        self._ages = [0 if row in rows else age for row, age in enumerate(self._ages)]
 
     @torch.inference_mode()
     def step(self, counts: Tensor) -> tuple[Tensor, ...]:
@@ -104,8 +115,12 @@ class StreamingDetector:
         OptionError
             When the shape is not that of the steps before, or the network does not take it.
         """
-        self._recent.append(self._engine.step(counts))
-        return tuple(torch.stack(scales).mean(0) for scales in zip(*self._recent, strict=True))
+        self._recent.append(self._steps.step(counts))
+        self._ages = [age + 1 for age in self._ages] or [1] * len(counts)
+        if min(self._ages) >= len(self._recent):
+            return tuple(torch.stack(scales).mean(0) for scales in zip(*self._recent, strict=True))
+        rows = [self._readout(row, age) for row, age in enumerate(self._ages)]
+        return tuple(torch.cat(scales) for scales in zip(*rows, strict=True))
 
     @torch.inference_mode()
     def clip(self, counts: Tensor) -> tuple[Tensor, ...]:
@@ -132,6 +147,12 @@ class StreamingDetector:
             raise OptionError(f"counts must be (T, B, C, H, W) with T > 0, got {tuple(counts.shape)}")
         self.reset()
         return self._engine.clip(counts)
+
+    def _readout(self, row: int, age: int) -> tuple[Tensor, ...]:
+        """Return the mean logits of one picture over its steps since it began anew."""
+        steps = list(self._recent)[-age:]
+        by_scale = zip(*steps, strict=True)
+        return tuple(torch.stack([maps[row : row + 1] for maps in scale]).mean(0) for scale in by_scale)
 
     def detect(
         self, counts: Tensor, *, conf: float = 0.25, iou: float = 0.45, max_det: int = 300, t_us: int = 0

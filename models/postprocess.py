@@ -14,9 +14,6 @@ __all__ = ["boxes_from_logits", "decode", "suppress"]
 
 _BOX_VALUES = 5
 
-_LARGEST_LOG_SIDE = 10.0
-"""Of a box in strides: no picture is 22,000 strides wide, and float32 does not overflow."""
-
 
 def boxes_from_logits(
     logits: Sequence[NDArray[np.float32]],
@@ -82,8 +79,7 @@ def boxes_from_logits(
 def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDArray[np.float32]:
     """Return what each anchor of each cell says.
 
-    With anchors ``xy = (2 sigmoid - 0.5 + cell) stride``, ``wh = (2 sigmoid)² anchor``; without
-    ``xy = (value + cell) stride``, ``wh = exp(value) stride`` (Ge et al. 2021). The rest are probabilities.
+    ``xy = (2 sigmoid - 0.5 + cell) stride``, ``wh = (2 sigmoid)² anchor``; the rest are probabilities.
 
     Parameters
     ----------
@@ -100,15 +96,10 @@ def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDA
     scales = []
     for maps, anchors, stride in zip(logits, config.anchors, config.strides, strict=True):
         batch, _, rows, columns = maps.shape
-        raw = maps.reshape(batch, len(anchors), _BOX_VALUES + config.classes, rows, columns)
-        values = _sigmoid(raw)
+        values = _sigmoid(maps.reshape(batch, len(anchors), _BOX_VALUES + config.classes, rows, columns))
         cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), dtype=np.float32)
-        if config.head == "simota":
-            centre = (raw[:, :, :2] + cell) * stride
-            half = np.exp(raw[:, :, 2:4].clip(max=_LARGEST_LOG_SIDE)) * np.float32(stride / 2)
-        else:
-            centre = (2 * values[:, :, :2] - 0.5 + cell) * stride
-            half = (2 * values[:, :, 2:4]) ** 2 * np.array(anchors, np.float32)[:, :, None, None] / 2
+        centre = (2 * values[:, :, :2] - 0.5 + cell) * stride
+        half = (2 * values[:, :, 2:4]) ** 2 * np.array(anchors, np.float32)[:, :, None, None] / 2
         decoded = np.concatenate((centre - half, centre + half, values[:, :, 4:]), axis=2)
         scales.append(decoded.transpose(0, 1, 3, 4, 2).reshape(batch, -1, _BOX_VALUES + config.classes))
     return np.concatenate(scales, axis=1)

@@ -4,7 +4,7 @@ Importing this package loads NumPy alone; Numba comes in when the first event is
 """
 
 from ._dat_records import pack_dat
-from ._windows import Window, WindowCutter, WindowGrid, check_grid, cut_windows, parse_windows
+from ._windows import OnRead, Window, WindowCutter, WindowGrid, check_grid, cut_windows, parse_windows, timed
 from .aedat2 import AEDAT2_DAVIS, AEDAT2_DVS128, read_aedat2
 from .aedat4 import AEDAT4, read_aedat4, write_aedat4
 from .aer40 import AER40, read_aer40, write_aer40
@@ -50,6 +50,7 @@ __all__ = [
     "Encoding",
     "EventFormat",
     "EventOrigin",
+    "OnRead",
     "ReadPolicy",
     "Recording",
     "RecordingInfo",
@@ -81,6 +82,7 @@ __all__ = [
     "read_evt21",
     "recording_from_structured",
     "recording_of_batches",
+    "timed",
     "to_structured",
     "transcode",
     "write_aedat4",

@@ -1,8 +1,9 @@
 """Cut a stream of events into windows of equal length, of equal count, or of whichever is full first."""
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,12 @@ from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.units import parse_duration_us
 
-__all__ = ["Window", "WindowCutter", "WindowGrid", "cut_windows", "parse_windows"]
+__all__ = ["OnRead", "Window", "WindowCutter", "WindowGrid", "cut_windows", "parse_windows", "timed"]
+
+_T = TypeVar("_T")
+
+OnRead = Callable[[int], None]
+"""Takes the nanoseconds that the next batch of events took to come."""
 
 
 class Window(NamedTuple):
@@ -248,6 +254,18 @@ class WindowCutter:
         self._covered = end_us
         self._seq += 1
         return Window(self._seq - 1, begin_us, end_us, events.between(begin_us, end_us))
+
+
+def timed(items: Iterable[_T], on_read: OnRead | None) -> Iterator[_T]:
+    """Yield the items, and tell how long each took to come."""
+    if on_read is None:
+        yield from items
+        return
+    asked = time.perf_counter_ns()
+    for item in items:
+        on_read(time.perf_counter_ns() - asked)
+        yield item
+        asked = time.perf_counter_ns()
 
 
 def cut_windows(batches: Iterable[Events], grid: WindowGrid) -> Iterator[Window]:

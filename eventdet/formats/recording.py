@@ -17,7 +17,7 @@ from ._payload import Payload
 from ._seek import NOTHING, ROW_INTEGERS, Checkpoint, Extent, SeekIndex, build_index, extent_of
 from ._seek_cache import cached_index
 from ._state import NUM_SLOTS
-from ._windows import Window, WindowGrid, check_grid, cut_windows
+from ._windows import OnRead, Window, WindowGrid, check_grid, cut_windows, timed
 
 __all__ = ["DatRecording", "Recording"]
 
@@ -222,8 +222,24 @@ class Recording:
         FormatError
             When the policy is strict and a record needs a repair.
         """
-        grid = check_grid(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
-        return cut_windows(self.span(start_us), grid)
+        return self.cut(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
+
+    def cut(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Iterator[Window]:
+        """Yield the windows of a grid, by time, by count or both.
+
+        Parameters
+        ----------
+        grid : WindowGrid
+            Where they lie.
+        on_read : callable, optional
+            Takes the nanoseconds that each batch took to be read; the rest is cutting.
+
+        Raises
+        ------
+        OptionError, FormatError
+            As `windows`.
+        """
+        return cut_windows(timed(self.span(check_grid(grid).start_us), on_read), grid)
 
     def triggers(self) -> Triggers:
         """Return the external triggers of the recording, none for a format without them.

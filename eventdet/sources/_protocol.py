@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from eventdet.formats import Window
+from eventdet.formats import OnRead, Window, WindowGrid
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 
@@ -45,3 +45,6 @@ class EventSource(Protocol):
         self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
     ) -> Iterator[Window]:
         """Yield windows in order, empty ones too."""
+
+    def cut(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Iterator[Window]:
+        """Yield the windows of a grid, and tell how long each batch of events took to come."""

@@ -10,7 +10,7 @@ import numpy as np
 from eventdet.errors import InputError
 from eventdet.events import Events
 from eventdet.filters import EventFilter, Run, filtered_size, start_filters
-from eventdet.formats import Window, WindowCutter, WindowGrid
+from eventdet.formats import OnRead, Window, WindowCutter, WindowGrid, timed
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 
@@ -73,6 +73,8 @@ class LiveSource:
         self._reading = reading
         self.completed_ns = time.perf_counter_ns()
         """`time.perf_counter_ns` when the bytes came that completed the latest window."""
+        self.waited_ns = 0
+        """Nanoseconds spent so far waiting for the sender."""
         self._opened_ns = self.completed_ns
         self._is_stopped = False
         self._receiver = Receiver(link, timeout_s=timeout_s, report=context.report)
@@ -148,9 +150,13 @@ class LiveSource:
         FormatError
             When the policy is strict and an event needs a repair, or the sender speaks another version.
         """
-        cutter = WindowCutter(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
+        return self.cut(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
+
+    def cut(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Iterator[Window]:
+        """Yield the windows of a grid, as of a recording; what is told of reading includes the wait for the sender."""
+        cutter = WindowCutter(grid)
         try:
-            for batch in self._batches():
+            for batch in timed(self._batches(), on_read):
                 events = self._filtered(batch)
                 if cutter.num_held + len(events) > _MOST_HELD:
                     self.link_report.overflow_events += len(events)
@@ -231,7 +237,9 @@ class LiveSource:
             return waiting
         if self._reading.is_over or self._is_stopped:
             return None
+        asked = time.perf_counter_ns()
         arrival = next(self._arrivals, Arrival([], time.perf_counter_ns(), end="closed"))
+        self.waited_ns += time.perf_counter_ns() - asked
         self.completed_ns = time.perf_counter_ns() if arrival is None else arrival.arrived_ns
         elapsed_us = (self.completed_ns - self._opened_ns) // 1000
         if arrival is None:

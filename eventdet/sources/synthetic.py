@@ -6,7 +6,7 @@ from functools import cached_property
 from eventdet.boxes import Boxes
 from eventdet.events import Events
 from eventdet.filters import EventFilter, filtered_size, move_boxes, start_filters
-from eventdet.formats import Window, WindowGrid, cut_windows
+from eventdet.formats import OnRead, Window, WindowGrid, cut_windows, timed
 from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 from eventdet.simulation import SimulatedRecording, SimulationConfig, simulate
@@ -91,6 +91,9 @@ class SyntheticSource:
         self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
     ) -> Iterator[Window]:
         """Yield windows in order, empty ones too."""
-        grid = WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us)
+        return self.cut(WindowGrid(length_us, length_us if stride_us is None else stride_us, start_us, stop_us))
+
+    def cut(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Iterator[Window]:
+        """Yield the windows of a grid, as of a recording."""
         self.report.num_events += len(self.events)
-        return cut_windows([self.events], grid)
+        return cut_windows(timed([self.events], on_read), grid)

@@ -1,7 +1,19 @@
 """The streaming loop: windows of events in, detections out, with the latency of each stage."""
 
+from .detector import Detector
 from .latency import LatencySummary
-from .loop import Streamer, StreamOptions
+from .loop import Streamer
+from .options import StreamOptions
 from .summary import StreamSummary
+from .together import StreamGroup
+from .trace import TraceLog
 
-__all__ = ["LatencySummary", "StreamOptions", "StreamSummary", "Streamer"]
+__all__ = [
+    "Detector",
+    "LatencySummary",
+    "StreamGroup",
+    "StreamOptions",
+    "StreamSummary",
+    "Streamer",
+    "TraceLog",
+]

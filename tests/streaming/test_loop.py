@@ -9,34 +9,14 @@ import torch
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.events import Events
-from eventdet.formats import Window, WindowGrid, cut_windows, open_recording, write_dat
+from eventdet.formats import OnRead, Window, WindowGrid, open_recording, write_dat
 from eventdet.geometry import GEN1, SensorSize
 from eventdet.models import StreamingDetector, build_detector
 from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
 from eventdet.report import ReadReport
-from eventdet.streaming import Streamer, StreamOptions
+from eventdet.streaming import Streamer
 
-SMALL = SensorSize(64, 96)
-
-
-class MemorySource:
-    """Events in memory as a source."""
-
-    name = "memory"
-    format = "memory"
-    synthetic = True
-
-    def __init__(self, events: Events, sensor_size: SensorSize) -> None:
-        self.events = events
-        self.sensor_size = sensor_size
-        self.t_first_us = int(events.t[0])
-        self.t_last_us = int(events.t[-1])
-        self.report = ReadReport(num_events=len(events), trailing_bytes=3)
-
-    def windows(
-        self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
-    ) -> Iterator[Window]:
-        return cut_windows([self.events], WindowGrid(length_us, stride_us or length_us, start_us, stop_us))
+from .support import SMALL, MemorySource, make_options, small_detector, some_events
 
 
 class EndlessSource(MemorySource):
@@ -51,31 +31,9 @@ class EndlessSource(MemorySource):
         self.report = ReadReport(num_events=len(events))
 
 
-def _events(sensor: SensorSize, *, duration_us: int = 400_000, silence: tuple[int, int] = (0, 0)) -> Events:
-    rng = np.random.default_rng(5)
-    t = np.sort(rng.integers(0, duration_us, 4000))
-    t = t[(t < silence[0]) | (t >= silence[1])]
-    count = len(t)
-    return Events.from_columns(
-        t=t,
-        x=rng.integers(0, sensor.width, count),
-        y=rng.integers(0, sensor.height, count),
-        p=rng.integers(0, 2, count),
-    )
-
-
 @pytest.fixture(scope="module")
 def detector() -> StreamingDetector:
-    torch.manual_seed(3)
-    network = build_detector("ems-res10", input_size=SMALL, readout_steps=1).train()
-    # Fresh weights hardly spike before their normalisation has seen data, and would answer alike to everything.
-    for _ in range(20):
-        network(torch.randint(0, 3, (3, 2, 2, *SMALL), dtype=torch.uint8))
-    return StreamingDetector(network.eval(), dtype="float32")
-
-
-def _options(**changes: object) -> StreamOptions:
-    return StreamOptions(**({"conf": 0.0, "max_detections": 5} | changes))  # type: ignore[arg-type] # by name
+    return small_detector()
 
 
 def _same(first: Boxes, second: Boxes) -> bool:
@@ -83,8 +41,8 @@ def _same(first: Boxes, second: Boxes) -> bool:
 
 
 def test_every_window_is_delivered_also_the_empty_ones(detector: StreamingDetector) -> None:
-    source = MemorySource(_events(SMALL, silence=(100_000, 250_000)), SMALL)
-    results = list(Streamer(source, detector, _options()))
+    source = MemorySource(some_events(SMALL, silence=(100_000, 250_000)), SMALL)
+    results = list(Streamer(source, detector, make_options()))
     assert [result.seq for result in results] == list(range(8))
     assert [result.t_us for result in results] == list(range(50_000, 450_000, 50_000))
     assert [result.num_events == 0 for result in results] == [False, False, True, True, True, False, False, False]
@@ -93,7 +51,7 @@ def test_every_window_is_delivered_also_the_empty_ones(detector: StreamingDetect
 
 def test_boxes_carry_the_end_of_their_window_and_lie_on_the_sensor(detector: StreamingDetector) -> None:
     sensor = SensorSize(480, 640)
-    for result in Streamer(MemorySource(_events(sensor), sensor), detector, _options()):
+    for result in Streamer(MemorySource(some_events(sensor), sensor), detector, make_options()):
         assert len(result.boxes) == 5
         assert (result.boxes.t == result.t_us).all()
         assert (result.boxes.xyxy >= 0).all()
@@ -101,38 +59,40 @@ def test_boxes_carry_the_end_of_their_window_and_lie_on_the_sensor(detector: Str
 
 
 def test_detections_depend_on_the_events(detector: StreamingDetector) -> None:
-    scores = [result.boxes.score for result in Streamer(MemorySource(_events(SMALL), SMALL), detector, _options())]
+    scores = [
+        result.boxes.score for result in Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options())
+    ]
     assert len({score.tobytes() for score in scores}) == len(scores)
 
 
 def test_a_second_run_starts_at_rest_and_repeats_the_first(detector: StreamingDetector) -> None:
-    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options())
+    streamer = Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options())
     first, second = list(streamer), list(streamer)
     assert all(_same(a.boxes, b.boxes) for a, b in zip(first, second, strict=True))
     assert streamer.summary().num_windows == len(second)
 
 
 def test_state_reset_makes_each_group_of_windows_a_run_of_its_own(detector: StreamingDetector) -> None:
-    source = MemorySource(_events(SMALL), SMALL)
-    reset = list(Streamer(source, detector, _options(state="reset", reset_steps=3)))
-    fresh = list(Streamer(source, detector, _options(start_us=150_000)))
+    source = MemorySource(some_events(SMALL), SMALL)
+    reset = list(Streamer(source, detector, make_options(state="reset", reset_steps=3)))
+    fresh = list(Streamer(source, detector, make_options(start_us=150_000)))
     assert [result.state_reset for result in reset] == [True, False, False, True, False, False, True, False]
     for k in range(3):
         assert _same(reset[3 + k].boxes, fresh[k].boxes)
 
 
 def test_state_keep_remembers_the_windows_before(detector: StreamingDetector) -> None:
-    source = MemorySource(_events(SMALL), SMALL)
-    kept = list(Streamer(source, detector, _options()))
-    fresh = list(Streamer(source, detector, _options(start_us=150_000)))
+    source = MemorySource(some_events(SMALL), SMALL)
+    kept = list(Streamer(source, detector, make_options()))
+    fresh = list(Streamer(source, detector, make_options(start_us=150_000)))
     assert not _same(kept[3].boxes, fresh[0].boxes)
 
 
 def test_a_file_gives_the_bits_of_the_events_in_memory(detector: StreamingDetector, tmp_path: Path) -> None:
-    events = _events(GEN1)
+    events = some_events(GEN1)
     write_dat(tmp_path / "a_td.dat", events, GEN1)
-    from_memory = list(Streamer(MemorySource(events, GEN1), detector, _options()))
-    from_file = list(Streamer(open_recording(tmp_path / "a_td.dat"), detector, _options()))
+    from_memory = list(Streamer(MemorySource(events, GEN1), detector, make_options()))
+    from_file = list(Streamer(open_recording(tmp_path / "a_td.dat"), detector, make_options()))
     assert all(_same(a.boxes, b.boxes) for a, b in zip(from_memory, from_file, strict=True))
 
 
@@ -141,7 +101,7 @@ def test_a_file_gives_the_bits_of_the_events_in_memory(detector: StreamingDetect
 def test_the_network_is_fed_the_bits_of_the_store(
     detector: StreamingDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sensor: SensorSize, stride_us: int
 ) -> None:
-    write_dat(tmp_path / "drive_td.dat", _events(sensor, silence=(100_000, 250_000)), sensor)
+    write_dat(tmp_path / "drive_td.dat", some_events(sensor, silence=(100_000, 250_000)), sensor)
     options = ConvertOptions(Representation("histogram", bins=1), window_us=50_000, stride_us=stride_us)
     convert(tmp_path / "drive_td.dat", tmp_path / "store", options)
     frames = open_stored_recording(tmp_path / "store").frames()
@@ -153,7 +113,7 @@ def test_the_network_is_fed_the_bits_of_the_store(
         return step(counts)
 
     monkeypatch.setattr(detector, "step", recorded_step)
-    streamer = Streamer(open_recording(tmp_path / "drive_td.dat"), detector, _options(stride_us=stride_us))
+    streamer = Streamer(open_recording(tmp_path / "drive_td.dat"), detector, make_options(stride_us=stride_us))
     spans = [(result.t0_us, result.t_us) for result in streamer]
     assert spans == [frames.window(k) for k in range(len(frames))]
     # The first step warms up and is fed nothing.
@@ -164,10 +124,10 @@ def test_the_network_is_fed_the_bits_of_the_store(
 
 
 def test_a_source_of_unknown_extent_gives_the_results_of_a_known_one(detector: StreamingDetector) -> None:
-    events = _events(SMALL)[500:]
-    known = Streamer(MemorySource(events, SMALL), detector, _options())
+    events = some_events(SMALL)[500:]
+    known = Streamer(MemorySource(events, SMALL), detector, make_options())
     expected = list(known)
-    unknown = Streamer(EndlessSource(events, SMALL), detector, _options())
+    unknown = Streamer(EndlessSource(events, SMALL), detector, make_options())
     assert (unknown.start_us, unknown.duration_s) == (None, None)
     results = list(unknown)
     assert [result.t0_us for result in results] == [result.t0_us for result in expected]
@@ -176,8 +136,8 @@ def test_a_source_of_unknown_extent_gives_the_results_of_a_known_one(detector: S
 
 
 def test_the_summary_tells_what_the_source_repaired(detector: StreamingDetector) -> None:
-    source = MemorySource(_events(SMALL), SMALL)
-    streamer = Streamer(source, detector, _options())
+    source = MemorySource(some_events(SMALL), SMALL)
+    streamer = Streamer(source, detector, make_options())
     list(streamer)
     summary = streamer.summary()
     source.report.trailing_bytes += 1
@@ -187,14 +147,14 @@ def test_the_summary_tells_what_the_source_repaired(detector: StreamingDetector)
 
 
 def test_a_span_without_windows_is_noted(detector: StreamingDetector) -> None:
-    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options(start_us=99_000_000))
+    streamer = Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options(start_us=99_000_000))
     assert list(streamer) == []
     assert streamer.summary().notes[0] == "there was no window in that span"
     assert streamer.summary().speed == 0.0
 
 
 def test_a_stop_ends_the_iteration_before_the_next_window(detector: StreamingDetector) -> None:
-    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options())
+    streamer = Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options())
     seen = []
     for result in streamer:
         seen.append(result.seq)
@@ -206,7 +166,7 @@ def test_a_stop_ends_the_iteration_before_the_next_window(detector: StreamingDet
 
 def test_a_stop_ends_the_wait_for_a_paced_window(detector: StreamingDetector) -> None:
     # At this pace the first window would be due in 50,000 s.
-    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options(pace=1e-6))
+    streamer = Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options(pace=1e-6))
     timer = threading.Timer(0.1, streamer.stop)
     timer.start()
     assert list(streamer) == []
@@ -219,11 +179,9 @@ def test_everything_has_run_once_before_the_first_window_is_read(
     log: list[str] = []
 
     class LoggingSource(MemorySource):
-        def windows(
-            self, length_us: int, stride_us: int | None = None, start_us: int | None = None, stop_us: int | None = None
-        ) -> Iterator[Window]:
+        def cut(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Iterator[Window]:
             log.append("read")
-            return super().windows(length_us, stride_us, start_us, stop_us)
+            return super().cut(grid, on_read=on_read)
 
     step, reset = detector.step, detector.reset
 
@@ -237,14 +195,14 @@ def test_everything_has_run_once_before_the_first_window_is_read(
 
     monkeypatch.setattr(detector, "step", logged_step)
     monkeypatch.setattr(detector, "reset", logged_reset)
-    streamer = Streamer(LoggingSource(_events(SMALL), SMALL), detector, _options(stop_us=50_000))
+    streamer = Streamer(LoggingSource(some_events(SMALL), SMALL), detector, make_options(stop_us=50_000))
     list(streamer)
-    assert log == ["step False", "reset", "read", "step True"]
+    assert log == ["reset", "step False", "read", "reset", "step True"]
     assert streamer.summary().num_windows == 1
 
 
 def test_closing_early_stops_without_reading_on(detector: StreamingDetector) -> None:
-    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options())
+    streamer = Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options())
     results = iter(streamer)
     next(results)
     results.close()  # type: ignore[attr-defined] # the iterator is a generator
@@ -253,8 +211,8 @@ def test_closing_early_stops_without_reading_on(detector: StreamingDetector) -> 
 
 def test_cropping_counts_the_events_outside(detector: StreamingDetector) -> None:
     sensor = SensorSize(64, 192)
-    events = _events(sensor)
-    streamer = Streamer(MemorySource(events, sensor), detector, _options(fit="crop"))
+    events = some_events(sensor)
+    streamer = Streamer(MemorySource(events, sensor), detector, make_options(fit="crop"))
     list(streamer)
     # 96 of 192 columns stay, from column 48 on.
     outside = int(np.count_nonzero((events.x < 48) | (events.x >= 144)))
@@ -262,22 +220,22 @@ def test_cropping_counts_the_events_outside(detector: StreamingDetector) -> None
 
 
 def test_latency_has_every_stage_and_the_total_covers_them(detector: StreamingDetector) -> None:
-    for result in Streamer(MemorySource(_events(SMALL), SMALL), detector, _options()):
+    for result in Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options()):
         stages = dict(result.latency_ms)
         total = stages.pop("total")
-        assert list(stages) == ["read", "tensor", "inference", "decode"]
+        assert list(stages) == ["read", "window", "tensor", "inference", "decode"]
         assert total >= sum(stages.values()) - 0.01
 
 
 def test_another_window_than_the_trained_one_is_noted(detector: StreamingDetector) -> None:
-    streamer = Streamer(MemorySource(_events(SMALL), SMALL), detector, _options(window_us=20_000))
+    streamer = Streamer(MemorySource(some_events(SMALL), SMALL), detector, make_options(window_us=20_000))
     assert "trained on 50ms" in streamer.summary().notes[0]
 
 
 def test_a_grey_detector_is_refused() -> None:
     grey = StreamingDetector(build_detector("ems-res10", channels=3, input_size=SMALL), dtype="float32")
     with pytest.raises(OptionError, match="2 input channels, got 3"):
-        Streamer(MemorySource(_events(SMALL), SMALL), grey, _options())
+        Streamer(MemorySource(some_events(SMALL), SMALL), grey, make_options())
 
 
 @pytest.mark.parametrize(
@@ -291,4 +249,4 @@ def test_a_grey_detector_is_refused() -> None:
 )
 def test_an_option_outside_its_rule_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        _options(**changes)
+        make_options(**changes)
