@@ -15,6 +15,7 @@ from eventdet.models._packed_conv import can_convolve_int8
 from eventdet.models.detector import Detector, State
 from eventdet.models.lif import LIF, lif_reference
 from eventdet.models.loss import DetectionLoss
+from eventdet.models.loss_terms import Targets
 from eventdet.models.runtimes import RUNTIMES, installed
 
 from ._per_step import PerStepNetwork
@@ -143,8 +144,8 @@ def _training(workload: Workload, repeats: int) -> list[BenchmarkRow]:
     ours = channels_last(detector)
     counts = _counts(_STEPS, workload.training_batch, workload.training_size)
     loss = DetectionLoss(detector.config)
-    boxes = [[picture, picture % 2, 20, 30, 60, 55] for picture in range(workload.training_batch)]
-    targets = [np.array(boxes, np.float32)]
+    boxes = [[0, picture, picture % 2, 20, 30, 60, 55] for picture in range(workload.training_batch)]
+    targets = Targets(np.array(boxes, np.float32), np.ones((1, workload.training_batch), np.bool_))
     optimizers: dict[torch.nn.Module, torch.optim.SGD] = {
         module: torch.optim.SGD(module.parameters(), lr=_LEARNING_RATE, momentum=0.9) for module in (plain, ours)
     }

@@ -1,16 +1,22 @@
 """Progress on stderr: a bar for people, nothing for pipes."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-__all__ = ["progress_bar"]
+__all__ = ["Advance", "progress_bar"]
+
+
+class Advance(Protocol):
+    """What moves a bar on."""
+
+    def __call__(self, done: float, /, note: str = "") -> None:
+        """Show how far the work has come, in the bar's unit, and a note behind it."""
 
 
 @contextmanager
-def progress_bar(
-    label: str, total: float | None, *, unit: str = "s", quiet: bool = False
-) -> Iterator[Callable[[float], None]]:
+def progress_bar(label: str, total: float | None, *, unit: str = "s", quiet: bool = False) -> Iterator[Advance]:
     """Show a bar while the body runs.
 
     Parameters
@@ -27,10 +33,10 @@ def progress_bar(
     Yields
     ------
     callable
-        Takes how far the work has come, in `unit`.
+        Takes how far the work has come, in `unit`, and maybe a note to show.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda _done: None
+        yield lambda _done, note="": None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,7 +47,8 @@ def progress_bar(
         BarColumn(),
         TextColumn(done + unit),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None if total is None else max(total, 1e-9))
-        yield lambda done: bar.update(task, completed=done)
+        task = bar.add_task(label, total=None if total is None else max(total, 1e-9), note="")
+        yield lambda done, note="": bar.update(task, completed=done, note=note)

@@ -53,6 +53,10 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
             if isinstance(source, LiveSource):
                 stack.enter_context(source)
             outputs = stack.enter_context(_open_outputs(source, streamer.header, wanted))
+            for sink in outputs.sinks:
+                if sink.greeting:
+                    # Said in quiet runs too: nobody could guess the address.
+                    log.write({"level": "info", "event": "page", "message": sink.greeting, "output": sink.target})
             recorder = _open_recorder(source, wanted.record)
             if recorder is not None:
                 stack.enter_context(recorder)

@@ -52,6 +52,7 @@ def command(json: Json = False) -> int:
         _opencv(),
         _kernel_cache(),
         _torch(),
+        *_detector_forms(),
         *_extras(),
         _tried("store codecs", _store_codecs),
         _tried("picture codecs", _video_codecs),
@@ -109,6 +110,25 @@ def _torch() -> Check:
         return Check("torch device", False, "torch is not installed")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
     return Check("torch device", True, f"{device}, {torch.get_num_threads()} threads")
+
+
+def _detector_forms() -> list[Check]:
+    """Return what the detector's neurons and steps run in here, and why."""
+    try:
+        import torch
+
+        from eventdet.models.lif_backends import choose_lif_backend
+        from eventdet.models.runtimes import RUNTIMES, faster_dtype, installed
+    except ImportError:
+        return []
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    forms = [(device, choose_lif_backend(device, torch.float32)) for device in devices]
+    neurons = ", ".join(f"{device}: {form.name} ({form.reason})" for device, form in forms)
+    runtimes = ", ".join(name for name in RUNTIMES if name != "auto" and installed(name))
+    return [
+        Check("neurons", True, neurons if len(forms) > 1 else f"{neurons}; no CUDA device"),
+        Check("runtimes", True, f"{runtimes}; dtype auto is {faster_dtype()}: what the CPU multiplies in hardware"),
+    ]
 
 
 def _extras() -> list[Check]:

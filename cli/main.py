@@ -27,6 +27,7 @@ from . import (
     simulate,
     store,
     stream,
+    train,
     verify,
     visualize,
 )
@@ -55,6 +56,7 @@ for module in (
     import_,
     formats,
     stream,
+    train,
     evaluate,
     serve,
     record,

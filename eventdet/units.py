@@ -1,4 +1,4 @@
-"""Durations with their unit in the value: ``50ms``, ``33333us``, ``2.5s``, ``1min``."""
+"""Durations with their unit in the value: ``50ms``, ``33333us``, ``2.5s``, ``1min``, ``2h``."""
 
 import re
 from fractions import Fraction
@@ -10,7 +10,8 @@ __all__ = ["MICROSECONDS_PER_SECOND", "format_duration", "parse_duration_us", "p
 MICROSECONDS_PER_SECOND = 1_000_000
 
 _UNITS_US = {"us": 1, "µs": 1, "ms": 1_000, "s": MICROSECONDS_PER_SECOND, "min": 60 * MICROSECONDS_PER_SECOND}
-_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(us|µs|ms|s|min)\s*")
+_UNITS_US |= {"m": _UNITS_US["min"], "h": 60 * _UNITS_US["min"]}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(us|µs|ms|s|min|m|h)\s*")
 
 
 def parse_duration_us(text: str | int, *, name: str = "duration") -> int:
@@ -19,7 +20,7 @@ def parse_duration_us(text: str | int, *, name: str = "duration") -> int:
     Parameters
     ----------
     text : str or int
-        A number with a unit (``us``, ``ms``, ``s``, ``min``), or an int that already counts microseconds.
+        A number with a unit (``us``, ``ms``, ``s``, ``min`` or ``m``, ``h``), or an int that counts microseconds.
     name : str
         Name of the argument, for the message.
 
@@ -45,7 +46,8 @@ def parse_duration_us(text: str | int, *, name: str = "duration") -> int:
     match = _DURATION.fullmatch(str(text))
     if match is None:
         raise OptionError(
-            f"{name} must be a number with a unit (us, ms, s, min), got {text!r}", hint="write it like 50ms or 33333us"
+            f"{name} must be a number with a unit (us, ms, s, min, h), got {text!r}",
+            hint="write it like 50ms or 33333us",
         )
     microseconds = Fraction(match[1]) * _UNITS_US[match[2]]
     if microseconds.denominator != 1:

@@ -13,40 +13,38 @@ if TYPE_CHECKING:
     from .export_onnx import export_onnx
     from .inference import StreamingDetector
     from .postprocess import boxes_from_logits
-    from .training import Batch, TrainConfig, train
+    from .training import Recipe, fit
     from .zoo import bundled_names, load_detector, save_detector
 
 __all__ = [
-    "Batch",
     "Detector",
     "DetectorConfig",
     "DetectorOutput",
+    "Recipe",
     "StreamingDetector",
-    "TrainConfig",
     "boxes_from_logits",
     "build_detector",
     "bundled_names",
     "export_onnx",
+    "fit",
     "load_detector",
     "repeat_image",
     "save_detector",
-    "train",
 ]
 
 _LAZY = {
-    "Batch": ".training",
+    "Recipe": ".training",
     "Detector": ".detector",
     "DetectorOutput": ".detector",
     "StreamingDetector": ".inference",
-    "TrainConfig": ".training",
     "boxes_from_logits": ".postprocess",
     "build_detector": ".detector",
     "bundled_names": ".zoo",
     "export_onnx": ".export_onnx",
+    "fit": ".training",
     "load_detector": ".zoo",
     "repeat_image": ".detector",
     "save_detector": ".zoo",
-    "train": ".training",
 }
 
 

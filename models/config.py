@@ -11,6 +11,7 @@ __all__ = [
     "COCO_ANCHORS",
     "FOUR_SCALE_ANCHORS",
     "GEN1_ANCHORS",
+    "HEADS",
     "HEAD_STRIDES",
     "NETWORKS",
     "Anchors",
@@ -80,6 +81,9 @@ FOUR_SCALE_ANCHORS: Anchors = (
 """Our own start for four scales, whose anchors EMS-YOLO does not publish: its coarse three, and below them a wide, a
 tall and an even box a scale, each scale about 1.8 times the one before. Clustering the labels gives better ones."""
 
+HEADS = ("anchors", "simota")
+"""``anchors``: boxes as factors of anchors, as in EMS-YOLO; ``simota``: one box a cell without any, as in YOLOX."""
+
 NEURONS = ("lif", "silu")
 """``lif`` spikes; ``silu`` puts out SiLU of the membrane, as the released form of the SEW network does."""
 
@@ -143,7 +147,11 @@ class DetectorConfig:
     """One name a class; filled in when left out."""
 
     anchors: Anchors = ()
-    """Width and height in input pixels, by scale; the published ones of the data set when left out."""
+    """Width and height in input pixels, by scale; the published ones of the data set when left out, and the stride of
+    each scale where there are none."""
+
+    head: str = "anchors"
+    """How the logits are read, one of `HEADS`."""
 
     shortcut_lif: bool | None = None
     """Neurons before the convolution in the shortcut of a narrowing block; None: as the family has it. EMS: yes in the
@@ -168,6 +176,7 @@ class DetectorConfig:
             When a value is outside its rule.
         """
         check_option("name", self.name, NETWORKS)
+        check_option("head", self.head, HEADS)
         check_option("neurons", self.neurons, NEURONS)
         check_option("detection", self.detection, DETECTION_LAYERS)
         for name in ("classes", "channels", "readout_steps", "window_us", "count_clip"):
@@ -189,6 +198,8 @@ class DetectorConfig:
         family = self.network.family
         named = GEN1_CLASSES if self.classes == len(GEN1_CLASSES) else _numbered(self.classes)
         published = COCO_ANCHORS if self.classes == COCO_CLASSES else GEN1_ANCHORS
+        if self.head == "simota":
+            object.__setattr__(self, "anchors", tuple(((stride, stride),) for stride in self.strides))
         values: dict[str, object] = {
             "class_names": self.class_names or named,
             "anchors": self.anchors or (published if self.heads == len(published) else FOUR_SCALE_ANCHORS),

@@ -18,7 +18,7 @@ from eventdet.errors import OptionError
 from .config import DetectorConfig
 from .detector import Detector, State
 from .postprocess import boxes_from_logits
-from .runtimes import choose_runtime, make_engine
+from .runtimes import choose_on_device, choose_runtime, make_engine
 from .silence import SilenceReplay
 
 __all__ = ["StreamingDetector"]
@@ -35,6 +35,8 @@ class StreamingDetector:
         One of `DTYPES`.
     runtime : str
         One of `RUNTIMES`.
+    device : str
+        Torch device; on CUDA the step is a graph that is launched at once. Counts and logits stay on the CPU.
 
     Raises
     ------
@@ -51,12 +53,17 @@ class StreamingDetector:
     [(1, 21, 4, 6), (1, 21, 2, 3)]
     """
 
-    def __init__(self, detector: Detector, *, dtype: str = "auto", runtime: str = "torch") -> None:
-        self.choice = choose_runtime(detector, dtype=dtype, runtime=runtime)
+    def __init__(self, detector: Detector, *, dtype: str = "auto", runtime: str = "torch", device: str = "cpu") -> None:
+        self.choice = (
+            choose_runtime(detector, dtype=dtype, runtime=runtime)
+            if device == "cpu"
+            else choose_on_device(device, dtype=dtype, runtime=runtime)
+        )
         """What runs the steps, and why."""
+        self._device = device
         self.config: DetectorConfig = detector.config
         self.weights_hash = detector.weights_hash
-        self._engine = make_engine(detector, self.choice)
+        self._engine = make_engine(detector, self.choice, device=device)
         self._steps = SilenceReplay(self._engine)
         self._recent: deque[tuple[Tensor, ...]] = deque(maxlen=self.config.readout_steps)
         self._ages: list[int] = []
@@ -68,8 +75,9 @@ class StreamingDetector:
 
     @property
     def arithmetic(self) -> str:
-        """What computes, for headers: the dtype, and the runtime if it is not torch."""
-        return self.dtype if self.choice.runtime == "torch" else f"{self.choice.runtime} {self.dtype}"
+        """What computes, for headers: the dtype, with the runtime or device if it is not torch on the CPU."""
+        named = [self.choice.runtime] * (self.choice.runtime != "torch") + [self._device] * (self._device != "cpu")
+        return " ".join([*named, self.dtype])
 
     @property
     def state(self) -> State | None:

@@ -4,9 +4,9 @@ Semantics are those of EMS-YOLO: ``m[t] = decay * m[t-1] * (1 - s[t-1]) + x[t]``
 handed on is the membrane after its reset, ``m * (1 - s)``, so that zeros are a fresh start. The reset is detached; the
 gradient of a spike is 1 where ``|m - threshold| < 0.5`` and 0 elsewhere.
 
-Three forms of the same arithmetic give the same bits: an autograd loop to read and to test against, an explicit
-backward through time that keeps one byte a neuron and step, and fused kernels of both for the CPU. The byte matters:
-a backward that tests a rounded membrane again would disagree with its forward about who fired.
+Four forms of the same arithmetic give the same bits: an autograd loop to read and to test against, an explicit
+backward through time that keeps one byte a neuron and step, and fused kernels of both, for the CPU and for CUDA. The
+byte matters: a backward that tests a rounded membrane again would disagree with its forward about who fired.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from eventdet.errors import OptionError
 
-from . import _lif_cpu, _lif_torch
 from ._lif_torch import SURROGATE_HALF_WIDTH
+from .lif_backends import lif_backend_of
 
 __all__ = [
     "DECAY",
@@ -79,7 +79,7 @@ def lif(
     if torch.is_grad_enabled() and (x.requires_grad or v.requires_grad):
         spikes, v = _ExplicitLIF.apply(x, v, decay, threshold)  # type: ignore[no-untyped-call] # torch is untyped here
     else:
-        spikes, v = _backend(x).forward(x, v, decay, threshold)
+        spikes, v = lif_backend_of(x).forward(x, v, decay, threshold)
     return spikes, v
 
 
@@ -108,10 +108,6 @@ def _start(x: Tensor, v0: Tensor | None) -> Tensor:
     return v0.to(x.device, dtype)
 
 
-def _backend(x: Tensor) -> Any:
-    return _lif_cpu if _lif_cpu.supports(x) else _lif_torch
-
-
 class _Spike(torch.autograd.Function):
     """Step function with the rectangular surrogate gradient."""
 
@@ -131,7 +127,7 @@ class _ExplicitLIF(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, v0: Tensor, decay: float, threshold: float) -> tuple[Tensor, Tensor]:
-        spikes, v, code = _backend(x).forward_coded(x, v0, decay, threshold)
+        spikes, v, code = lif_backend_of(x).forward_coded(x, v0, decay, threshold)
         ctx.save_for_backward(code)
         ctx.decay, ctx.like = decay, x.dtype
         return spikes, v
@@ -140,7 +136,7 @@ class _ExplicitLIF(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (code,) = ctx.saved_tensors
         grad_spikes, grad_v = gradients
-        grad_x, grad_v0 = _backend(grad_spikes).backward(grad_spikes.to(ctx.like), code, grad_v, ctx.decay)
+        grad_x, grad_v0 = lif_backend_of(grad_spikes).backward(grad_spikes.to(ctx.like), code, grad_v, ctx.decay)
         return grad_x, grad_v0, None, None
 
 

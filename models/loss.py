@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,24 +17,26 @@ from eventdet.errors import OptionError
 
 from .config import DetectorConfig
 from .head import BOX_VALUES
+from .loss_terms import LossTerms, Targets, labelled_pictures
 
-__all__ = ["DEFAULT_GAINS", "DetectionLoss", "LossGains", "LossTerms", "StepTargets", "complete_iou"]
+__all__ = ["DetectionLoss", "LossGains", "complete_iou"]
 
-StepTargets = Sequence[NDArray[np.floating] | None]
-"""One entry a step: rows (batch index, class, x1, y1, x2, y2) in input pixels, or None where nothing is labelled."""
-
-_TARGET_COLUMNS = 6
+_BALANCE = (4.0, 1.0, 0.25, 0.06)
+"""Weight of the objectness by scale, fine first (YOLOv5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LossGains:
-    """Weights and rules of the loss; the defaults are EMS-YOLO's for two scales and two classes."""
+    """Weights and rules of the loss; :meth:`for_config` has EMS-YOLO's for any detector.
+
+    The defaults are those of two scales, two classes and 320-pixel inputs.
+    """
 
     box: float = 0.075
     """Gain of 1 - CIoU."""
 
     objectness: float = 0.375
-    """Gain of the objectness, for 320-pixel inputs."""
+    """Gain of the objectness."""
 
     classes: float = 0.01875
     """Gain of the class scores."""
@@ -44,21 +44,24 @@ class LossGains:
     anchor_ratio: float = 4.0
     """Largest factor between a side of a box and of an anchor that learns it."""
 
-    balance: tuple[float, ...] = (4.0, 1.0, 0.25, 0.06)
+    balance: tuple[float, ...] = _BALANCE
     """Weight of the objectness at each scale, fine first; those beyond the last scale are not used."""
 
+    @classmethod
+    def for_config(cls, config: DetectorConfig) -> "LossGains":
+        """Return the gains that EMS-YOLO takes, by number of scales and classes and by the larger side of the input.
 
-DEFAULT_GAINS = LossGains()
-"""Those of EMS-YOLO."""
-
-
-class LossTerms(NamedTuple):
-    """Total and parts, scalars; the parts carry their gains."""
-
-    total: Tensor
-    box: Tensor
-    objectness: Tensor
-    classes: Tensor
+        Examples
+        --------
+        >>> LossGains.for_config(DetectorConfig()) == LossGains()
+        True
+        """
+        scales = 3 / config.heads
+        return cls(
+            box=0.05 * scales,
+            objectness=(max(config.input_size) / 640) ** 2 * scales,
+            classes=0.5 * config.classes / 80 * scales,
+        )
 
 
 class _Matches(NamedTuple):
@@ -84,26 +87,25 @@ class DetectionLoss:
     ----------
     config : DetectorConfig
         Classes and anchors.
-    gains : LossGains
-        Weights.
+    gains : LossGains, optional
+        Weights; those of :meth:`LossGains.for_config` when left out.
     """
 
-    def __init__(self, config: DetectorConfig, gains: LossGains = DEFAULT_GAINS) -> None:
+    def __init__(self, config: DetectorConfig, gains: LossGains | None = None) -> None:
         self.config = config
-        self.gains = gains
+        self.gains = LossGains.for_config(config) if gains is None else gains
         if len(self.gains.balance) < config.heads:
             raise OptionError(f"balance must have {config.heads} values, got {len(self.gains.balance)}")
 
-    def __call__(self, logits: Sequence[Tensor], targets: StepTargets) -> LossTerms:
+    def __call__(self, logits: Sequence[Tensor], targets: Targets) -> LossTerms:
         """Return the loss, times the number of pictures in the batch.
 
         Parameters
         ----------
         logits : sequence of Tensor
             By scale, (T, B, C, rows, columns) of readout ``steps`` or (B, C, rows, columns) of readout ``mean``.
-        targets : StepTargets
-            T entries, or one for readout ``mean``. Steps without labels (None) do not count; a step that is known
-            to be empty is an array without rows.
+        targets : Targets
+            Of T steps, or of one for readout ``mean``.
 
         Returns
         -------
@@ -113,44 +115,27 @@ class DetectionLoss:
         Raises
         ------
         OptionError
-            When the targets do not match the logits, or a class or batch index is out of range.
+            When the targets do not match the logits, or a class is out of range.
         """
         maps = [scale if scale.ndim == 5 else scale[None] for scale in logits]
-        rows, labelled = self._gather(targets, steps=maps[0].shape[0], batch=maps[0].shape[1])
+        steps, batch = maps[0].shape[:2]
+        rows, pictures = labelled_pictures(targets, steps=steps, batch=batch, classes=self.config.classes)
         # Zero, but joined to the logits: a batch without a label still has a gradient.
         total = torch.stack([scale[:0].float().sum() for scale in maps]).sum().expand(3)
-        if labelled:
+        if len(pictures):
+            chosen = torch.from_numpy(pictures).to(maps[0].device)
+            labels = torch.from_numpy(rows).to(maps[0].device)
             for scale, output in enumerate(maps):
-                total = total + self._scale_loss(scale, output[labelled].flatten(0, 1).float(), rows)
-        total = total * maps[0].shape[1]
+                total = total + self._scale_loss(scale, output.flatten(0, 1)[chosen].float(), labels)
+        total = total * batch
         return LossTerms(total.sum(), total[0], total[1], total[2])
 
-    def _gather(self, targets: StepTargets, *, steps: int, batch: int) -> tuple[NDArray[np.float32], list[int]]:
-        """Return the rows of all labelled steps, with the picture index counted over them, and those steps."""
-        if len(targets) != steps:
-            raise OptionError(f"targets must have an entry for each of the {steps} steps, got {len(targets)}")
-        labelled = [step for step, rows in enumerate(targets) if rows is not None]
-        gathered = [np.empty((0, _TARGET_COLUMNS), np.float32)]
-        for position, step in enumerate(labelled):
-            rows = np.array(targets[step], np.float32).reshape(-1, _TARGET_COLUMNS)
-            for name, column, limit in (("batch index", 0, batch), ("class", 1, self.config.classes)):
-                values = rows[:, column]
-                if len(rows) and not (values.min() >= 0 and values.max() < limit):
-                    raise OptionError(
-                        f"targets of step {step}: {name} must be in 0..{limit - 1}, got {values.tolist()}"
-                    )
-            rows[:, 0] += position * batch
-            gathered.append(rows)
-        return np.concatenate(gathered), labelled
-
-    def _scale_loss(self, scale: int, output: Tensor, rows: NDArray[np.float32]) -> Tensor:
+    def _scale_loss(self, scale: int, output: Tensor, rows: Tensor) -> Tensor:
         """Return box, objectness and class loss of one scale; `output` is (pictures, C, rows, columns)."""
         anchors = torch.tensor(self.config.anchors[scale], device=output.device) / self.config.strides[scale]
         # (pictures, anchors, rows, columns, values)
         values = _split_anchors(output, len(anchors)).permute(0, 1, 3, 4, 2)
-        matches = self._match(
-            torch.from_numpy(rows).to(output.device), anchors, self.config.strides[scale], values.shape[2:4]
-        )
+        matches = self._match(rows, anchors, self.config.strides[scale], values.shape[2:4])
         objects = torch.zeros_like(values[..., 4])
         box_loss = class_loss = output.new_zeros(())
         if len(matches.class_id):
@@ -183,15 +168,17 @@ class DetectionLoss:
 def _cells_of(centre: Tensor, grid: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return the cells (column, row) that learn each centre, shape (m, 2), and which centre each belongs to.
 
-    The cell of the centre is one; the neighbour across the nearer border of each axis is another, if it exists.
+    The cell of the centre is one; the neighbour across the nearer border of each axis is another, if it exists and one
+    border is nearer.
     """
     height, width = grid
     home = centre.floor().long()
-    nearer = torch.where(centre - home < 0.5, -1, 1)
+    nearer = torch.sign(centre - home - 0.5).long()
     axes = torch.eye(2, dtype=torch.long, device=centre.device)
     cells = torch.cat((home, home + nearer * axes[0], home + nearer * axes[1]))
     owner = torch.arange(len(centre), device=centre.device).repeat(3)
-    inside = ((cells >= 0) & (cells < torch.tensor((width, height), device=centre.device))).all(1)
+    is_other = torch.cat((torch.ones_like(nearer[:, 0]), nearer[:, 0], nearer[:, 1])) != 0
+    inside = ((cells >= 0) & (cells < torch.tensor((width, height), device=centre.device))).all(1) & is_other
     return cells[inside], owner[inside]
 
 

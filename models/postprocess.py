@@ -14,6 +14,9 @@ __all__ = ["boxes_from_logits", "decode", "suppress"]
 
 _BOX_VALUES = 5
 
+_LARGEST_LOG_SIDE = 10.0
+"""Of a box in strides: no picture is 22,000 strides wide, and float32 does not overflow."""
+
 
 def boxes_from_logits(
     logits: Sequence[NDArray[np.float32]],
@@ -79,7 +82,8 @@ def boxes_from_logits(
 def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDArray[np.float32]:
     """Return what each anchor of each cell says.
 
-    ``xy = (2 sigmoid - 0.5 + cell) stride``, ``wh = (2 sigmoid)² anchor``; the rest are probabilities.
+    With anchors ``xy = (2 sigmoid - 0.5 + cell) stride``, ``wh = (2 sigmoid)² anchor``; without
+    ``xy = (value + cell) stride``, ``wh = exp(value) stride`` (Ge et al. 2021). The rest are probabilities.
 
     Parameters
     ----------
@@ -96,10 +100,15 @@ def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDA
     scales = []
     for maps, anchors, stride in zip(logits, config.anchors, config.strides, strict=True):
         batch, _, rows, columns = maps.shape
-        values = _sigmoid(maps.reshape(batch, len(anchors), _BOX_VALUES + config.classes, rows, columns))
+        raw = maps.reshape(batch, len(anchors), _BOX_VALUES + config.classes, rows, columns)
+        values = _sigmoid(raw)
         cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), dtype=np.float32)
-        centre = (2 * values[:, :, :2] - 0.5 + cell) * stride
-        half = (2 * values[:, :, 2:4]) ** 2 * np.array(anchors, np.float32)[:, :, None, None] / 2
+        if config.head == "simota":
+            centre = (raw[:, :, :2] + cell) * stride
+            half = np.exp(raw[:, :, 2:4].clip(max=_LARGEST_LOG_SIDE)) * np.float32(stride / 2)
+        else:
+            centre = (2 * values[:, :, :2] - 0.5 + cell) * stride
+            half = (2 * values[:, :, 2:4]) ** 2 * np.array(anchors, np.float32)[:, :, None, None] / 2
         decoded = np.concatenate((centre - half, centre + half, values[:, :, 4:]), axis=2)
         scales.append(decoded.transpose(0, 1, 3, 4, 2).reshape(batch, -1, _BOX_VALUES + config.classes))
     return np.concatenate(scales, axis=1)

@@ -27,6 +27,7 @@ __all__ = [
     "RUNTIMES",
     "Engine",
     "RuntimeChoice",
+    "choose_on_device",
     "choose_runtime",
     "faster_dtype",
     "installed",
@@ -112,7 +113,27 @@ def choose_runtime(detector: Detector, *, runtime: str = "torch", dtype: str = "
     return RuntimeChoice(runtime, _dtype_in(runtime, dtype), NAMED)
 
 
-def make_engine(detector: Detector, choice: RuntimeChoice) -> Engine:
+def choose_on_device(device: str, *, runtime: str = "torch", dtype: str = "auto") -> RuntimeChoice:
+    """Return the dtype for steps on a device other than the CPU, which torch alone has.
+
+    Raises
+    ------
+    OptionError
+        When a name is unknown, torch has no such device here, or the device no such dtype.
+    """
+    check_option("runtime on a device", runtime, ("torch", "auto"))
+    check_option("dtype on a device", dtype, DTYPES[:3])
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(f"device {device!r} is not there: {reason}", hint="use the device cpu") from error
+    is_cuda = torch.device(device).type == "cuda"
+    faster = "bfloat16" if is_cuda and torch.cuda.is_bf16_supported() else "float32"
+    return RuntimeChoice("torch", faster if dtype == "auto" else dtype, NAMED)
+
+
+def make_engine(detector: Detector, choice: RuntimeChoice, *, device: str = "cpu") -> Engine:
     """Return the step of a detector as chosen.
 
     Raises
@@ -120,6 +141,10 @@ def make_engine(detector: Detector, choice: RuntimeChoice) -> Engine:
     MissingExtraError
         When the runtime is not installed.
     """
+    if device != "cpu":
+        from ._static_engine import StaticEngine
+
+        return StaticEngine(detector, choice.dtype, device)
     if choice.runtime == "torch":
         from ._torch_engine import TorchEngine
 

@@ -15,6 +15,8 @@ from eventdet.units import format_duration, parse_duration_us, parse_pace
         ("0.5ms", 500),
         (".5s", 500_000),
         ("2min", 120_000_000),
+        ("9m", 540_000_000),
+        ("1.5h", 5_400_000_000),
         (" 5 ms ", 5_000),
         ("0us", 0),
         (1234, 1234),

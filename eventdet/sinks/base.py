@@ -20,6 +20,9 @@ class Sink(Protocol):
     note: str
     """What the user should know about the output; empty when all is as expected."""
 
+    greeting: str = ""
+    """What the user should know before the first window, such as where to look."""
+
     is_done: bool = False
     """Whether further results are of no use, since whoever read them has gone."""
 

@@ -19,6 +19,7 @@ from .prophesee import BoxesSink
 from .request import SinkRequest
 from .result import StreamHeader
 from .tables import CsvSink, MotSink
+from .web import check_web, open_web
 
 __all__ = ["SINK_SCHEMES", "SINK_SUFFIXES", "check_targets", "is_line_file", "open_sink"]
 
@@ -85,6 +86,7 @@ _SERVICES: dict[str, SinkKind] = {
     "zmq": SinkKind(open_zmq, check_zmq),
     "mqtt": SinkKind(open_mqtt, check_mqtt),
     "udp": SinkKind(open_udp, check_udp),
+    "web": SinkKind(open_web, check_web),
 }
 """By scheme; what follows it is the kind's own affair."""
 
@@ -108,7 +110,7 @@ def open_sink(target: str, *, header: StreamHeader, allow_remote: bool = False, 
         ``-`` (JSON lines to the standard output); a path that ends in ``.jsonl``, ``.csv``, ``.txt`` (MOT), ``.json``
         (COCO), ``.npy`` (Prophesee boxes), ``.rrd`` (rerun), ``.mp4``, ``.gif``, or ``.png`` with a number field such
         as ``frames/%06d.png``; or an address: ``zmq://127.0.0.1:5556``, ``mqtt://127.0.0.1:1883/topic``,
-        ``udp://127.0.0.1:7000``.
+        ``udp://127.0.0.1:7000``, ``web://127.0.0.1:8765`` (a page).
     header : StreamHeader
         What holds for the whole stream.
     allow_remote : bool

@@ -102,17 +102,6 @@ class ClipBatch(NamedTuple):
     t0_us: NDArray[np.int64]
     """Shape (B,): start of the first window of each clip."""
 
-    @property
-    def targets(self) -> list[NDArray[np.float32] | None]:
-        """T entries for the loss: rows (clip, class, x1, y1, x2, y2), or None where not every clip is labelled.
-
-        A loss takes a clip without a row for empty; a step that is labelled in a part of the batch alone is left out.
-        """
-        return [
-            self.rows[self.rows[:, 0] == step, 1:] if self.labelled[step].all() else None
-            for step in range(len(self.labelled))
-        ]
-
     def to(self, device: torch.device | str) -> "ClipBatch":
         """Return the batch with dense frames and flags on `device`; labels stay with the loss, in NumPy."""
         frames = self.frames

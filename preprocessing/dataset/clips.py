@@ -102,7 +102,8 @@ class ClipDataset(Dataset[ClipBatch]):
         """How they are cut."""
         self._augmentation = augmentation
         self._seed = seed
-        self._labels = [source.labels() for source in self.sources]
+        self.labels = tuple(source.labels() for source in self.sources)
+        """Of each recording, in pixels of the tensors and in the order of time."""
         self.clips = [ref for number in range(len(self.sources)) for ref in self._clips_of(number)]
         """Every clip, those of a recording in the order of time."""
 
@@ -163,12 +164,18 @@ class ClipDataset(Dataset[ClipBatch]):
         """Return the distinct classes of the labels of a clip, before augmentation."""
         return np.unique(self._labels_of(ref).class_id)
 
+    def stamps_of(self, ref: ClipRef) -> NDArray[np.int64]:
+        """Return the distinct stamps of the labels that belong to the last window of a clip."""
+        source = self.sources[ref.source]
+        last_end = ref.t0_us + source.window_us + (self.options.num_windows - 1) * source.stride_us
+        return np.unique(self.labels[ref.source].between(last_end, last_end + max(source.stride_us, 1)).t)
+
     def _clips_of(self, number: int) -> list[ClipRef]:
         if self.options.align == "grid":
             return [ref._replace(drawn_at_us=ref.t0_us, is_first=True) for ref in self.stream_of(number)]
         source = self.sources[number]
         before = (self.options.num_windows - 1) * source.stride_us
-        starts = {source.window_of(stamp) - before for stamp in self._labels[number].t.tolist()}
+        starts = {source.window_of(stamp) - before for stamp in self.labels[number].t.tolist()}
         return [ClipRef(number, t0_us, 0, t0_us) for t0_us in sorted(starts)]
 
     @property
@@ -216,7 +223,7 @@ class ClipDataset(Dataset[ClipBatch]):
         source = self.sources[ref.source]
         first_end = ref.t0_us + source.window_us
         last_end = first_end + (self.options.num_windows - 1) * source.stride_us
-        return self._labels[ref.source].between(first_end, last_end + max(source.stride_us, 1))
+        return self.labels[ref.source].between(first_end, last_end + max(source.stride_us, 1))
 
     def _draw(self, ref: ClipRef) -> ClipTransform | None:
         if self._augmentation is None:

@@ -91,7 +91,7 @@ def test_input_that_is_no_recording_is_exit_code_3(
 
 def test_a_bad_value_is_exit_code_2(small_dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["convert", str(small_dat), "-o", str(tmp_path / "o.zarr"), "--window", "50"]) == 2
-    assert _errors(capsys)[0] == "error: --window must be a number with a unit (us, ms, s, min), got '50'"
+    assert _errors(capsys)[0] == "error: --window must be a number with a unit (us, ms, s, min, h), got '50'"
 
 
 def test_info_as_json_holds_the_counts(small_dat: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from eventdet.models.blocks import EMSBlock1, SEWBlock
 from eventdet.models.config import COCO_ANCHORS, FOUR_SCALE_ANCHORS, GEN1_ANCHORS, NETWORKS
 from eventdet.models.lif import LIF, Neurons, SiLUNeurons
 from eventdet.models.loss import DetectionLoss
+from eventdet.models.loss_terms import Targets
 from eventdet.models.reference_keys import reference_anchors_key, reference_keys
 
 
@@ -159,8 +160,8 @@ def test_four_scales_give_maps_boxes_and_a_loss_at_strides_4_to_32() -> None:
     detector = build_detector("ems-nano", heads=4)
     output = detector(torch.randint(0, 9, (2, 1, 2, 64, 96), dtype=torch.uint8), readout="steps")
     assert [tuple(scale.shape[-2:]) for scale in output.logits] == [(16, 24), (8, 12), (4, 6), (2, 3)]
-    rows = np.array([[0, 1, 3, 4, 12, 17], [0, 0, 10, 5, 80, 60]], np.float32)
-    terms = DetectionLoss(detector.config)(output.logits, [None, rows])
+    rows = np.array([[1, 0, 1, 3, 4, 12, 17], [1, 0, 0, 10, 5, 80, 60]], np.float32)
+    terms = DetectionLoss(detector.config)(output.logits, Targets(rows, np.array([[False], [True]])))
     terms.total.backward()  # type: ignore[no-untyped-call] # torch is untyped here
     assert all(conv.get_parameter("weight").grad is not None for conv in detector.detect.convs)
     (boxes,) = boxes_from_logits([scale[-1].detach().numpy() for scale in output.logits], detector.config, conf=0.0)

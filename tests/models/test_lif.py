@@ -1,6 +1,10 @@
 """The neuron: every form of it against plain Python, in every layout."""
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,8 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from eventdet.errors import OptionError
-from eventdet.models import _lif_cpu, _lif_torch
+from eventdet.models import _lif_cpu, _lif_torch, build_detector
 from eventdet.models.lif import LIF, Membranes, lif, lif_reference
+from eventdet.models.lif_backends import choose_lif_backend, use_lif_backend
+
+from .networks import spread_statistics
 
 _EDGE = [0.5, float(np.nextafter(np.float32(0.5), np.float32(1))), float(np.nextafter(np.float32(0.5), np.float32(0)))]
 ADVERSARIAL = [*_EDGE, 0.0, -0.0, 1.0, float("inf"), -1.0e38, 1e-42, 2.0, 0.125]
@@ -86,6 +93,117 @@ def test_lif_backward_of_torch_operations_equals_the_kernel() -> None:
         results.append([spikes, v, code, *backend.backward(gradient, code, grad_v, 0.25)])
     for kernel, plain in zip(*results, strict=True):
         assert torch.equal(kernel, plain)
+
+
+@pytest.fixture
+def named_backend() -> Iterator[Callable[[str], None]]:
+    yield use_lif_backend
+    use_lif_backend("auto")
+
+
+def test_auto_takes_the_kernels_of_the_device_and_says_why() -> None:
+    assert choose_lif_backend("cpu", torch.float32).name == "numba"
+    assert choose_lif_backend("cpu", torch.float16) == ("torch", "no kernel takes torch.float16 on cpu")
+    assert choose_lif_backend("mps", torch.float32).name == "torch"
+    expected = "torch" if find_spec("triton") is None else "triton"
+    assert choose_lif_backend("cuda", torch.float32).name == expected
+
+
+def test_named_backend_is_taken_or_refused(named_backend: Callable[[str], None]) -> None:
+    named_backend("torch")
+    assert choose_lif_backend("cpu", torch.float32) == ("torch", "asked for")
+    named_backend("numba")
+    with pytest.raises(OptionError, match=r"numba does not take torch\.float16 on cpu"):
+        lif(torch.zeros(2, 3, dtype=torch.float16))
+    with pytest.raises(OptionError, match="backend must be one of auto, torch, numba, triton"):
+        named_backend("cupy")
+
+
+def test_network_in_torch_operations_equals_that_in_kernels(named_backend: Callable[[str], None]) -> None:
+    torch.manual_seed(0)
+    detector = spread_statistics(build_detector("ems-nano"))
+    counts = torch.randint(0, 12, (3, 2, 2, 64, 64), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    results = []
+    for name in ("numba", "torch"):
+        named_backend(name)
+        detector.load_state_dict(start := {k: v.clone() for k, v in detector.state_dict().items()})
+        output = detector(counts)
+        loss = torch.stack([scale.square().mean() for scale in output.logits]).sum()
+        gradients = torch.autograd.grad(loss, list(detector.parameters()))
+        detector.load_state_dict(start)
+        results.append([*output.logits, *output.state, *gradients])
+    # Both round alike, so that not a single spike differs.
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("name", ["torch", "numba"])
+def test_lif_with_a_strided_upstream_gradient_equals_the_loop(name: str, named_backend: Callable[[str], None]) -> None:
+    named_backend(name)
+    x = torch.randn(5, 3, 7, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    upstream = torch.randn(2, 7, 3, 10, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    # Every other element, and the axes the other way round.
+    upstream = upstream[..., ::2].permute(3, 2, 1, 0)
+    gradients = []
+    for neuron in (lif, lif_reference):
+        leaf = x.clone().requires_grad_()
+        gradients.append(torch.autograd.grad(neuron(leaf)[0], leaf, upstream)[0])
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)
+
+
+def test_lif_equals_the_neuron_of_snntorch() -> None:
+    snntorch = pytest.importorskip("snntorch")
+    x = torch.randn(20, 64, generator=torch.Generator().manual_seed(7))
+    neuron = snntorch.Leaky(beta=0.25, threshold=0.5, reset_mechanism="zero")
+    membrane = torch.zeros(64)
+    theirs = []
+    for current in x:
+        spikes, membrane = neuron(current, membrane)
+        theirs.append(spikes)
+    assert torch.equal(lif(x)[0], torch.stack(theirs).detach())
+
+
+_TRITON = """
+import torch
+from eventdet.models import _lif_torch, _lif_triton
+generator = torch.Generator().manual_seed(0)
+edge = torch.tensor([0.5, 0.5 + 2.0**-24, 0.5 - 2.0**-25, 0.0, -0.0, 1.0, float("inf"), -1e38, 1e-42])
+cases = [(1, (1,), torch.float32), (5, (2, 3, 7, 11), torch.float32), (4, (2050,), torch.bfloat16)]
+cases += [(35, (9,), torch.float32)]
+for steps, shape, dtype in cases:
+    x = torch.randn(steps, *shape, generator=generator)
+    x.view(-1)[: len(edge)] = edge[: x.numel()]
+    x, v0 = x.to(dtype), torch.rand(shape, generator=generator)
+    layouts = [x] if x.ndim != 5 else [x, x.flatten(0, 1).contiguous(memory_format=torch.channels_last).view_as(x)]
+    upstream, grad_v = torch.randn(x.shape, generator=generator).to(dtype), torch.randn(shape, generator=generator)
+    for x in layouts:
+        ours, plain = (module.forward_coded(x, v0, 0.25, 0.5) for module in (_lif_triton, _lif_torch))
+        assert all(torch.equal(one, other) for one, other in zip(ours, plain)), (steps, shape, dtype)
+        assert all(torch.equal(one, other) for one, other in zip(_lif_triton.forward(x, v0, 0.25, 0.5), plain))
+        back = [module.backward(upstream, plain[2], grad_v, 0.25) for module in (_lif_triton, _lif_torch)]
+        # The interpreter cuts bfloat16 off where a GPU rounds.
+        tolerance = 2.0**-7 if dtype == torch.bfloat16 else 0
+        for one, other in zip(*back):
+            torch.testing.assert_close(one, other, rtol=tolerance, atol=0)
+print("equal")
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_triton_kernels_in_its_interpreter_equal_torch() -> None:
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    done = subprocess.run([sys.executable, "-c", _TRITON], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "equal\n", done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_triton_kernels_on_cuda_equal_torch() -> None:
+    code = _TRITON.replace("x.to(dtype), torch.rand(shape, generator=generator)",
+                           "x.to('cuda', dtype), torch.rand(shape, generator=generator).cuda()")  # fmt: skip
+    code = code.replace(".to(dtype), torch.randn(shape, generator=generator)",
+                        ".to('cuda', dtype), torch.randn(shape, generator=generator).cuda()")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "equal\n", done.stderr
 
 
 def test_lif_surrogate_is_one_inside_its_open_support_and_zero_at_its_ends() -> None:

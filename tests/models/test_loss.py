@@ -12,6 +12,7 @@ from torch.nn import functional
 from eventdet.errors import OptionError
 from eventdet.models import DetectorConfig
 from eventdet.models.loss import DetectionLoss, LossGains, complete_iou
+from eventdet.models.loss_terms import Targets
 
 CONFIG = DetectorConfig()
 
@@ -19,6 +20,18 @@ CONFIG = DetectorConfig()
 def random_logits(steps: int = 1, batch: int = 2, *, seed: int = 0) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return [torch.randn(steps, batch, 21, 4 // s, 6 // s, generator=generator) for s in (1, 2)]
+
+
+def of_steps(*steps: object, batch: int = 2) -> Targets:
+    """Targets of steps: rows (picture, class, corners), or None where nothing is labelled."""
+    rows = [np.empty((0, 7), np.float32)]
+    labelled = np.zeros((len(steps), batch), np.bool_)
+    for step, own in enumerate(steps):
+        if own is not None:
+            own_rows = np.asarray(own, np.float32).reshape(-1, 6)
+            rows.append(np.insert(own_rows, 0, step, axis=1))
+            labelled[step] = True
+    return Targets(np.concatenate(rows), labelled)
 
 
 def plain_ciou(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -44,9 +57,12 @@ def plain_matches(row: NDArray[np.float32], scale: int, grid: tuple[int, int]) -
         if max(max(ratio, 1 / ratio) for ratio in ratios) >= 4:
             continue
         column, line = int(x), int(y)
-        beside = column - 1 if x - column < 0.5 else column + 1
-        above = line - 1 if y - line < 0.5 else line + 1
-        for c, r in ((column, line), (beside, line), (column, above)):
+        beside = {True: column - 1, False: column + 1}[x - column < 0.5]
+        above = {True: line - 1, False: line + 1}[y - line < 0.5]
+        cells = [(column, line)]
+        # In the middle of a cell no neighbour is nearer than the other: YOLOv5 takes none.
+        cells += [(beside, line)] * (x - column != 0.5) + [(column, above)] * (y - line != 0.5)
+        for c, r in cells:
             if 0 <= c < grid[1] and 0 <= r < grid[0]:
                 places.append((anchor, r, c))
     return places
@@ -86,15 +102,19 @@ def test_loss_equals_a_plain_loop_over_targets() -> None:
     generator = np.random.default_rng(0)
     low = generator.uniform(0, 60, (9, 2))
     corners = np.concatenate((low, low + generator.uniform(5, 35, (9, 2))), axis=1)
+    # The centre of one box lies in the middle of a cell.
+    corners[0] = (8, 8, 40, 40)
     heads = np.stack((generator.integers(0, 2, 9), generator.integers(0, 2, 9)), axis=1)
     rows = np.concatenate((heads, corners), axis=1).astype(np.float32)
     logits = random_logits()
-    assert float(DetectionLoss(CONFIG)(logits, [rows]).total) == pytest.approx(plain_loss(logits, rows), rel=1e-5)
+    assert float(DetectionLoss(CONFIG)(logits, of_steps(rows)).total) == pytest.approx(
+        plain_loss(logits, rows), rel=1e-5
+    )
 
 
 def test_loss_of_pictures_without_objects_is_their_objectness_alone() -> None:
     logits = [torch.zeros(1, 2, 21, 4, 6), torch.zeros(1, 2, 21, 2, 3)]
-    terms = DetectionLoss(CONFIG)(logits, [np.empty((0, 6), np.float32)])
+    terms = DetectionLoss(CONFIG)(logits, of_steps([]))
     # Every objectness is 0.5: cross-entropy log 2, gain 0.375, balances 4 and 1, two pictures.
     assert float(terms.total) == pytest.approx(0.375 * 5 * math.log(2) * 2)
     assert (float(terms.box), float(terms.classes)) == (0.0, 0.0)
@@ -104,8 +124,8 @@ def test_loss_ignores_steps_without_labels() -> None:
     logits = [scale.requires_grad_() for scale in random_logits(steps=3)]
     rows = np.array([[1, 0, 10, 10, 40, 40]], np.float32)
     loss = DetectionLoss(CONFIG)
-    some = loss(logits, [None, rows, None]).total
-    alone = loss([scale[1:2] for scale in logits], [rows]).total
+    some = loss(logits, of_steps(None, rows, None)).total
+    alone = loss([scale[1:2] for scale in logits], of_steps(rows)).total
     assert some.item() == pytest.approx(alone.item())
     some.backward()  # type: ignore[no-untyped-call] # torch is untyped here
     for scale in logits:
@@ -115,7 +135,7 @@ def test_loss_ignores_steps_without_labels() -> None:
 
 def test_loss_of_nothing_labelled_is_zero_and_differentiable() -> None:
     logits = [scale.requires_grad_() for scale in random_logits()]
-    total = DetectionLoss(CONFIG)(logits, [None]).total
+    total = DetectionLoss(CONFIG)(logits, of_steps(None)).total
     assert total.item() == 0.0
     assert [gradient.abs().max().item() for gradient in torch.autograd.grad(total, logits)] == [0.0, 0.0]
 
@@ -124,18 +144,25 @@ def test_loss_of_the_mean_readout_takes_one_entry() -> None:
     logits = random_logits()
     rows = np.array([[0, 1, 10, 10, 40, 40]], np.float32)
     loss = DetectionLoss(CONFIG)
-    assert float(loss([scale[0] for scale in logits], [rows]).total) == float(loss(logits, [rows]).total)
+    assert float(loss([scale[0] for scale in logits], of_steps(rows)).total) == float(
+        loss(logits, of_steps(rows)).total
+    )
 
 
 @pytest.mark.parametrize("row", [(2, 0, 1, 1, 9, 9), (0, 2, 1, 1, 9, 9), (0, -1, 1, 1, 9, 9)], ids=str)
 def test_loss_with_an_index_out_of_range_is_refused(row: tuple[int, ...]) -> None:
     with pytest.raises(OptionError, match=r"must be in 0\.\.1"):
-        DetectionLoss(CONFIG)(random_logits(), [np.array([row], np.float32)])
+        DetectionLoss(CONFIG)(random_logits(), of_steps(row))
+
+
+def test_loss_of_a_box_that_is_no_number_is_refused() -> None:
+    with pytest.raises(OptionError, match="corners must be finite"):
+        DetectionLoss(CONFIG)(random_logits(), of_steps((0, 1, 1, 1, 9, math.nan)))
 
 
 def test_loss_with_another_number_of_steps_is_refused() -> None:
-    with pytest.raises(OptionError, match="each of the 1 steps, got 2"):
-        DetectionLoss(CONFIG)(random_logits(), [None, None])
+    with pytest.raises(OptionError, match="shape \\(1, 2\\), got \\(2, 2\\)"):
+        DetectionLoss(CONFIG)(random_logits(), of_steps(None, None))
 
 
 def test_complete_iou_equals_the_formula_on_numbers() -> None:
@@ -148,3 +175,31 @@ def test_complete_iou_equals_the_formula_on_numbers() -> None:
 def test_complete_iou_of_a_box_with_itself_is_one() -> None:
     box = torch.tensor([[3.0, 4.0, 2.0, 5.0]])
     assert float(complete_iou(box, box)) == pytest.approx(1.0)
+
+
+def test_a_picture_that_nobody_labelled_does_not_count_beside_one_that_is() -> None:
+    logits = [scale.requires_grad_() for scale in random_logits()]
+    row = np.array([[0, 1, 0, 10, 10, 40, 40]], np.float32)
+    total = DetectionLoss(CONFIG)(logits, Targets(row, np.array([[False, True]]))).total
+    total.backward()  # type: ignore[no-untyped-call] # torch is untyped here
+    for scale in logits:
+        assert scale.grad is not None
+        assert float(scale.grad[:, 0].abs().sum()) == 0.0
+        assert float(scale.grad[:, 1].abs().sum()) > 0.0
+
+
+def test_targets_of_the_last_step_are_those_of_the_mean() -> None:
+    rows = np.array([[0, 0, 1, 1, 1, 9, 9], [2, 1, 0, 2, 2, 8, 8]], np.float32)
+    labelled = np.array([[True, True], [False, False], [True, False]])
+    last = Targets(rows, labelled).last_step()
+    assert last.rows.tolist() == [[0, 1, 0, 2, 2, 8, 8]]
+    assert last.labelled.tolist() == [[True, False]]
+    assert rows[1, 0] == 2
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"), [(2, (0.075, 0.375, 0.01875)), (80, (0.075, 0.375, 0.75))], ids=["gen1", "coco"]
+)
+def test_gains_of_a_config_follow_the_reference(classes: int, expected: tuple[float, ...]) -> None:
+    gains = LossGains.for_config(DetectorConfig(classes=classes))
+    assert (gains.box, gains.objectness, gains.classes) == pytest.approx(expected)

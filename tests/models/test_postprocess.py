@@ -15,6 +15,9 @@ from eventdet.models.postprocess import decode, suppress
 CONFIG = DetectorConfig()
 
 
+ANCHOR_FREE = DetectorConfig(head="simota")
+
+
 def silent_logits(batch: int = 1, rows: int = 4, columns: int = 6) -> list[NDArray[np.float32]]:
     """Logits of a picture without objects, at strides 16 and 32."""
     shapes = ((batch, 21, rows, columns), (batch, 21, rows // 2, columns // 2))
@@ -23,6 +26,26 @@ def silent_logits(batch: int = 1, rows: int = 4, columns: int = 6) -> list[NDArr
 
 def sigmoid(value: float) -> float:
     return 1 / (1 + math.exp(-value))
+
+
+def test_decode_without_anchors_equals_a_plain_loop() -> None:
+    generator = np.random.default_rng(0)
+    logits = [generator.normal(size=(2, 7, *shape)).astype(np.float32) for shape in ((4, 6), (2, 3))]
+    expected = []
+    for maps, stride in zip(logits, (16, 32), strict=True):
+        for row in range(maps.shape[2]):
+            for column in range(maps.shape[3]):
+                x, y, w, h, *scores = (float(value) for value in maps[1, :, row, column])
+                centre_x, centre_y = (x + column) * stride, (y + row) * stride
+                width, height = math.exp(w) * stride, math.exp(h) * stride
+                corners = (centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2)
+                expected.append([*corners, *map(sigmoid, scores)])
+    np.testing.assert_allclose(decode(logits, ANCHOR_FREE)[1], expected, rtol=2e-5, atol=1e-4)
+
+
+def test_decode_without_anchors_of_huge_logits_stays_finite() -> None:
+    logits = [np.full((1, 7, 4, 6), 1e4, np.float32), np.full((1, 7, 2, 3), 1e4, np.float32)]
+    assert np.isfinite(decode(logits, ANCHOR_FREE)).all()
 
 
 def test_decode_equals_a_plain_loop() -> None:

@@ -11,6 +11,8 @@ from torch import Tensor
 from eventdet.errors import MissingExtraError, OptionError
 from eventdet.models import Detector, StreamingDetector, build_detector
 from eventdet.models import runtimes as module
+from eventdet.models._static_engine import StaticEngine
+from eventdet.models._torch_engine import TorchEngine
 from eventdet.models.runtimes import NAMED, RuntimeChoice, choose_runtime
 
 from .networks import spread_statistics
@@ -156,6 +158,47 @@ def test_real_trial_times_every_installed_runtime(tmp_path: Path, monkeypatch: p
 def test_torch_is_the_default_and_needs_no_trial(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_step_ms", lambda *_: pytest.fail("a trial"))
     assert StreamingDetector(detector).choice == RuntimeChoice("torch", module.faster_dtype(), NAMED)
+
+
+def assert_static_equals_streaming(detector: Detector, windows: Tensor, device: str, *, tolerance: float) -> None:
+    static, stream = StaticEngine(detector, "float32", device), TorchEngine(detector, "float32")
+    with torch.inference_mode():
+        for _ in range(2):
+            for window in windows:
+                for one, other in zip(static.step(window), stream.step(window), strict=True):
+                    torch.testing.assert_close(one, other, rtol=0, atol=tolerance)
+            for engine in (static, stream):
+                assert engine.state is not None
+                engine.reset()
+                assert engine.state is None
+        kept = static.step(windows[0])
+        copy = [scale.clone() for scale in kept]
+        static.step(windows[1])
+        assert all(torch.equal(one, other) for one, other in zip(kept, copy, strict=True))
+        for one, other in zip(static.clip(windows), stream.clip(windows), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=tolerance)
+        with pytest.raises(OptionError, match="keep the shape"):
+            static.step(torch.zeros(1, 2, 96, 96, dtype=torch.uint8))
+
+
+def test_step_in_static_memory_equals_the_stream(detector: Detector, windows: Tensor) -> None:
+    assert_static_equals_streaming(detector, windows, "cpu", tolerance=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_step_as_a_cuda_graph_equals_the_stream(detector: Detector, windows: Tensor) -> None:
+    # A spike that rounding flips would show, as TF32 would.
+    torch.backends.cudnn.allow_tf32 = False
+    assert_static_equals_streaming(detector, windows, "cuda", tolerance=1e-3)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_device_that_is_not_there_is_refused(detector: Detector) -> None:
+    with pytest.raises(OptionError, match="device 'cuda' is not there"):
+        StreamingDetector(detector, device="cuda")
+    with pytest.raises(OptionError, match="runtime on a device must be one of torch, auto"):
+        StreamingDetector(detector, device="cuda", runtime="openvino")
 
 
 @pytest.mark.parametrize(

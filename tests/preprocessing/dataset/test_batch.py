@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdet.errors import OptionError
-from eventdet.preprocessing.dataset.batch import ClipBatch, SparseBuilder, SparseFrames
+from eventdet.preprocessing.dataset.batch import SparseBuilder, SparseFrames
 
 
 def _sparse(frames: torch.Tensor) -> SparseFrames:
@@ -56,19 +56,3 @@ def test_batch_beyond_32_bit_places_is_refused_before_memory_is_taken() -> None:
     assert math.prod(shape) > 1 << 31
     with pytest.raises(OptionError, match=r"a sparse batch must have < 2\*\*31 cells"):
         SparseBuilder(shape, np.dtype(np.uint8))
-
-
-def test_targets_leave_out_steps_that_are_labelled_in_a_part_of_the_batch() -> None:
-    batch = ClipBatch(
-        torch.zeros(3, 2, 1, 4, 4),
-        np.array([[0, 0, 1, 0, 0, 2, 2], [1, 1, 0, 1, 1, 3, 3], [1, 0, 1, 0, 0, 1, 1]], np.float32),
-        np.array([[True, False], [True, True], [False, False]]),
-        torch.tensor([True, True]),
-        np.array([0, 1]),
-        np.array([0, 0]),
-    )
-    first, second, third = batch.targets
-    assert first is None
-    assert second is not None
-    assert second.tolist() == [[1, 0, 1, 1, 3, 3], [0, 1, 0, 0, 1, 1]]
-    assert third is None
