@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import OptionError
 from .geometry import SensorSize
 
-__all__ = ["GEN1_CLASSES", "Boxes"]
+__all__ = ["GEN1_CLASSES", "Boxes", "pairwise_iou"]
 
 GEN1_CLASSES = ("car", "pedestrian")
 """Class names of the Gen1 Automotive Detection dataset, by class id."""
@@ -152,3 +152,31 @@ class Boxes:
         cut = replace(self, xyxy=np.clip(self.xyxy, 0, limit))
         keep: NDArray[np.bool_] = np.all(cut.xyxy[:, 2:] > cut.xyxy[:, :2], axis=1)
         return cut[keep]
+
+
+def pairwise_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the intersection over the union of each box with each other one, 0 where they do not meet.
+
+    Parameters
+    ----------
+    a : ndarray, shape (n, 4), float64
+        Corners.
+    b : ndarray, shape (m, 4), float64
+        Corners.
+
+    Returns
+    -------
+    ndarray, shape (n, m), float64
+        In [0, 1].
+
+    Examples
+    --------
+    >>> pairwise_iou(np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 10, 5], [20, 20, 30, 30]])).tolist()
+    [[0.5, 0.0]]
+    """
+    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    area_a, area_b = (np.prod(box[:, 2:] - box[:, :2], axis=1) for box in (a, b))
+    iou: NDArray[np.float64] = np.zeros_like(shared)
+    np.divide(shared, area_a[:, None] + area_b - shared, out=iou, where=shared > 0)
+    return iou

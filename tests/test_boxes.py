@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from eventdet.boxes import Boxes
+from eventdet.boxes import Boxes, pairwise_iou
 from eventdet.errors import OptionError
 from eventdet.geometry import GEN1
 
@@ -43,3 +46,24 @@ def test_columns_of_another_length_are_refused() -> None:
 def test_concatenate_of_nothing_is_empty() -> None:
     assert Boxes.concatenate([]).xyxy.shape == (0, 4)
     assert len(Boxes.concatenate([Boxes.empty(), Boxes.from_xyxy([[0, 0, 1, 1]])])) == 1
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 12)] * 4), max_size=4),
+    st.lists(st.tuples(*[st.integers(0, 12)] * 4), max_size=4),
+)
+def test_pairwise_iou_counts_pixels(a: list[tuple[int, ...]], b: list[tuple[int, ...]]) -> None:
+    def pixels(box: tuple[int, ...]) -> set[tuple[int, int]]:
+        return {(x, y) for x in range(box[0], box[2]) for y in range(box[1], box[3])}
+
+    def corners(boxes: list[tuple[int, ...]]) -> NDArray[np.float64]:
+        ordered = [(min(x, r), min(y, b), max(x, r), max(y, b)) for x, y, r, b in boxes]
+        return np.array(ordered, np.float64).reshape(-1, 4)
+
+    of_a, of_b = corners(a), corners(b)
+    expected = np.zeros((len(a), len(b)))
+    for row, box in enumerate(of_a.astype(int).tolist()):
+        for column, other in enumerate(of_b.astype(int).tolist()):
+            union = pixels(box) | pixels(other)
+            expected[row, column] = len(pixels(box) & pixels(other)) / len(union) if union else 0.0
+    np.testing.assert_allclose(pairwise_iou(of_a, of_b), expected)
