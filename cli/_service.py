@@ -127,7 +127,7 @@ def resolved_config(context: typer.Context) -> str:
 def monitored(
     source: "EventSource", outputs: "Outputs", log: StreamLog, port: int | None
 ) -> Iterator[Callable[["WindowResult"], None]]:
-    """Count what is handed out, tell a JSON log how far the stream is, and serve metrics when a port is given.
+    """Count what is handed out, say what outputs lose their connections, and serve metrics when a port is given.
 
     Yields
     ------
@@ -147,19 +147,33 @@ def monitored(
             yield from link_samples(source.link_report)
 
     due_s = time.monotonic() + _PROGRESS_S
+    were_connected: dict[str, bool] = {}
 
     def add(result: "WindowResult") -> None:
         nonlocal due_s
         state.add(result)
-        if log.is_json and time.monotonic() > due_s:
-            due_s = time.monotonic() + _PROGRESS_S
+        if time.monotonic() < due_s:
+            return
+        due_s = time.monotonic() + _PROGRESS_S
+        if log.is_json:
             log.say("progress", f"at {result.t_us / 1e6:.3f} s", **state.counts, t_us=result.t_us)
+        for target, report in outputs.deliveries.items():
+            if were_connected.get(target, True) != report.is_connected:
+                now = "connected" if report.is_connected else f"not connected: {report.error or 'no answer yet'}"
+                log.say("connection", f"output {target}: {now}", output=target, is_connected=report.is_connected)
+            were_connected[target] = report.is_connected
 
     with ExitStack() as stack:
         if port is not None:
             server = stack.enter_context(MetricsServer(port, samples, state.health))
-            log.say("metrics", f"metrics on {server.address}/metrics", address=server.address)
+            _say_address(log, server.address)
         yield add
+
+
+def _say_address(log: StreamLog, address: str) -> None:
+    # Also when quiet: with port 0 nobody could know it otherwise.
+    message = f"metrics on {address}/metrics"
+    log.write({"level": "info", "event": "metrics", "message": message, "address": address})
 
 
 def run_sources(context: typer.Context, path: Path, log: StreamLog) -> int:
@@ -190,7 +204,7 @@ def run_sources(context: typer.Context, path: Path, log: StreamLog) -> int:
         interrupted = stack.enter_context(stopped_by_signals(supervisor.stop))
         if (port := context.params["metrics_port"]) is not None:
             server = stack.enter_context(MetricsServer(port, supervisor.samples, supervisor.health))
-            log.say("metrics", f"metrics on {server.address}/metrics", address=server.address)
+            _say_address(log, server.address)
         statuses = supervisor.run()
     return _exit_code(statuses, log, was_interrupted=interrupted())
 

@@ -8,6 +8,7 @@ import typer
 from eventdet import __version__
 
 from . import (
+    ablation,
     benchmark,
     convert,
     cut,
@@ -68,6 +69,7 @@ for module in (
     isometry,
     import_weights,
     export_model,
+    ablation,
 ):
     app.command(name=module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-"))(module.command)
 app.add_typer(labels.app, name="labels")

@@ -128,6 +128,8 @@ def command(
     if sources is not None:
         with errors_logged(log):
             return run_sources(context, sources, log)
+    if cluster is not None:
+        raise OptionError(f"--cluster {cluster} needs --sources", hint="name the sources in a TOML file")
     if source is None:
         raise OptionError("stream needs a source", hint="give a file or an address, or --sources FILE")
     trace = None if profile is None else TraceLog(profile)

@@ -14,7 +14,7 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 if TYPE_CHECKING:
     from eventdet.models.training import FitResult, Recipe, StepReport
 
-__all__ = ["command"]
+__all__ = ["command", "parse_settings"]
 
 
 def _option(help_text: str, *names: str, **more: Any) -> Any:
@@ -95,7 +95,7 @@ def command(
     }  # fmt: skip
     values = _without_none(given) | ({} if anchors is None else {"anchors": anchors})
     recipe = Recipe() if config is None else read_recipe(config)
-    recipe = recipe.changed(values).changed(_parse_settings(settings or []))
+    recipe = recipe.changed(values).changed(parse_settings(settings or []))
     with stopped_by_signals() as asked:
         result = _run(source, recipe, output, asked, quiet=quiet or int(os.environ.get("RANK", "0")) > 0)
     return EXIT_INTERRUPTED if result.ended_by == "request" else 0
@@ -149,7 +149,7 @@ def _without_none(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {name: section for name, section in sections.items() if section}
 
 
-def _parse_settings(texts: list[str]) -> dict[str, Any]:
+def parse_settings(texts: list[str]) -> dict[str, Any]:
     """Return ``section.key=value`` texts by section; values are written as in TOML, text with or without quotes."""
     import tomllib
 

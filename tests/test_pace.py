@@ -50,3 +50,12 @@ def test_a_stop_ends_the_wait_within_a_nap() -> None:
     pacer = Pacer(1.0, clock=time.clock, sleep=time.sleep, should_stop=lambda: sum(time.slept_s) > 1.0)
     pacer.wait_until(3_600_000_000, start_us=0)
     assert sum(time.slept_s) <= 1.0 + 2 * 0.05
+
+
+def test_what_was_shown_already_is_not_waited_for_and_the_rest_is() -> None:
+    time = FakeTime()
+    pacer = Pacer(1.0, clock=time.clock, sleep=time.sleep, hurry_until_us=3_600_000_000)
+    assert pacer.wait_until(3_600_000_000, start_us=3_599_950_000) == 1_000_000
+    assert time.slept_s == []
+    assert pacer.wait_until(3_600_050_000, start_us=3_600_000_000) == 1_000_000 + 50_000_000
+    assert pacer.wait_until(3_600_100_000, start_us=3_600_050_000) == 1_000_000 + 100_000_000

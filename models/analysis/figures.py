@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 
 from eventdet.errors import MissingExtraError
 
-from .isometry import ChainGain
 from .profile import Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_isometry", "draw_profile", "new_figure"]
+    from .ablation import AblationRow
+    from .isometry import ChainGain
+
+__all__ = ["draw_ablation", "draw_isometry", "draw_profile", "new_figure"]
 
 
 def new_figure(columns: int, *, title: str, width: float = 10.0, height: float = 4.5) -> "tuple[Figure, list[Axes]]":
@@ -64,7 +66,7 @@ def _draw_rates(axes: "Axes", profile: Profile) -> None:
     axes.legend(fontsize=8)
 
 
-def draw_isometry(chains: Sequence[ChainGain], *, title: str) -> "Figure":
+def draw_isometry(chains: "Sequence[ChainGain]", *, title: str) -> "Figure":
     """Return phi a block and along the chain: marks are probes, lines the closed form."""
     initialisations = list(dict.fromkeys(chain.initialisation for chain in chains))
     figure, axes = new_figure(2 * len(initialisations), title=title, width=5.0 * 2 * len(initialisations))
@@ -88,6 +90,27 @@ def draw_isometry(chains: Sequence[ChainGain], *, title: str) -> "Figure":
         if initialisation != "official":
             product.set_yscale("log")
         blocks.legend(fontsize=8)
+    return figure
+
+
+def draw_ablation(rows: "Sequence[AblationRow]", *, title: str) -> "Figure":
+    """Return scores, firing rate and energy of each variant."""
+    figure, (scores, rates, energy) = new_figure(3, title=title, width=13.0)
+    names = [row.variant for row in rows]
+    places = range(len(rows))
+    for shift, label, values in (
+        (-0.2, "mAP50", [row.map50 for row in rows]),
+        (0.2, "mAP50:95", [row.map50_95 for row in rows]),
+    ):
+        bars = scores.bar([place + shift for place in places], [100 * value for value in values], 0.4, label=label)
+        scores.bar_label(bars, fmt="%.1f", fontsize=8)
+    scores.set_xticks(list(places), names)
+    scores.set(ylabel="percent")
+    scores.legend(fontsize=8)
+    rates.bar_label(rates.bar(names, [100 * row.firing_rate for row in rows]), fmt="%.1f", fontsize=8)
+    rates.set(ylabel="firing rate, percent (mean of layers)")
+    energy.bar_label(energy.bar(names, [row.energy_mj for row in rows]), fmt="%.3f", fontsize=8)
+    energy.set(ylabel="mJ a clip (as-run)")
     return figure
 
 

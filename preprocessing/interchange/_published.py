@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eventdet.errors import EventdetError, OptionError, OutputError
+from eventdet.preprocessing._checksums import sync
 from eventdet.preprocessing._locks import locked
 from eventdet.preprocessing.locations import is_url
 
-__all__ = ["disk_errors", "output_folder", "owned_folder", "published_file", "published_folder"]
+__all__ = ["disk_errors", "output_folder", "owned_folder", "place_in", "published_file", "published_folder"]
 
 
 def output_folder(output: str | Path) -> Path:
@@ -24,6 +25,13 @@ def output_folder(output: str | Path) -> Path:
     if is_url(output):
         raise OptionError(f"output must be a folder of this machine, got {output}", hint="copy it from there")
     return Path(output)
+
+
+def place_in(root: Path, path: Path) -> str:
+    """Return where `path` lies below `root`, with slashes; its name when it is `root` itself, ``.`` for instance."""
+    if path != root:
+        return path.relative_to(root).as_posix()
+    return path.name or path.resolve().name
 
 
 @contextmanager
@@ -64,14 +72,19 @@ def published_folder(target: Path, root: Path) -> Iterator[Path]:
     temporary, replaced = root / f".tmp-{name}", root / f".old-{name}"
     with disk_errors(target):
         try:
+            _put_back(replaced, target)
             _remove(temporary, replaced)
             temporary.mkdir(parents=True)
             yield temporary
+            for path in (temporary, *temporary.rglob("*")):
+                sync(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
                 target.rename(replaced)
             temporary.rename(target)
+            sync(target.parent)
         finally:
+            _put_back(replaced, target)
             _remove(temporary, replaced)
 
 
@@ -90,7 +103,10 @@ def published_file(target: Path) -> Iterator[BinaryIO]:
             target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 yield file
+            # A power cut after the rename would otherwise leave the name and no content.
+            sync(temporary)
             temporary.replace(target)
+            sync(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -104,6 +120,12 @@ def disk_errors(target: Path) -> Iterator[None]:
         if isinstance(error, EventdetError):
             raise
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _put_back(replaced: Path, target: Path) -> None:
+    """Let what was about to be replaced have its name again, when nothing has taken its place."""
+    if replaced.exists() and not target.exists():
+        replaced.rename(target)
 
 
 def _remove(*folders: Path) -> None:

@@ -59,7 +59,8 @@ def npz_writer(file: BinaryIO, num_samples: int) -> Iterator[Callable[[Sample], 
                 if not samples:
                     _write_header(tensors, sample.tensor.dtype, (num_samples, *sample.tensor.shape))
                 tensors.write(np.ascontiguousarray(sample.tensor).data)
-                samples.append(sample._replace(tensor=sample.tensor[:0]))
+                # Not a view of it: that would keep the tensor.
+                samples.append(sample._replace(tensor=np.empty(0, sample.tensor.dtype)))
 
             yield add
         for name, array in _columns(samples).items():

@@ -23,7 +23,7 @@ from eventdet.preprocessing.representations import Representation, Tensor
 from eventdet.preprocessing.store import StoredRecording, find_stored_recordings, open_stored_recording
 
 from ._notes import digest, read_note, write_note
-from ._published import output_folder, owned_folder, published_folder
+from ._published import output_folder, owned_folder, place_in, published_folder
 from ._rvt_layout import (
     LABEL_WINDOWS,
     LABELS,
@@ -153,7 +153,7 @@ def _places(store: Path, split: str) -> dict[str, Path]:
         raise InputError(f"{store}: no stored recordings", hint="make them with eventdet convert")
     places: dict[str, Path] = {}
     for path in found:
-        *folders, name = path.relative_to(store).parts or (path.name,)
+        *folders, name = place_in(store, path).split("/")
         if not (folders and folders[0] in SPLITS):
             folders.insert(0, split)
         name = "_".join([*folders[1:], name.removesuffix(".zarr").removesuffix(".dat").removesuffix("_td")])
@@ -171,7 +171,9 @@ def _export_if_needed(
     target = output / place
     wanted = digest({"recording": recording.attributes, "options": options.to_dict(), "place": place, "version": 1})
     note = read_note(target)
-    if note.get("digest") == wanted:
+    if target.exists() and "digest" not in note:
+        raise OptionError(f"{target} exists and is not of an export", hint="remove it, or give another output")
+    if note.get("digest") == wanted and note.get("files") == _sizes(target):
         return False, note
     labels, schedule, dropped = _choose_labels(recording, options, training=target.parent.name == "train")
     note = {
@@ -191,8 +193,14 @@ def _export_if_needed(
         (folder / LABELS).mkdir()
         write_rvt_labels(folder / LABELS, labels)
         _write_tensors(folder, recording, schedule, options, advance)
-        write_note(folder, note)
+        write_note(folder, note | {"files": _sizes(folder)})
     return True, note
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of each file that RVT reads, by its place in the folder of a recording."""
+    paths = (path for part in (LABELS, TENSORS) for path in sorted((folder / part).rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
 
 
 def _choose_labels(

@@ -23,7 +23,7 @@ from eventdet.preprocessing.store import open_stored_recording
 from eventdet.preprocessing.store_writer import RecordingWriter, recording_writer, remove_leftovers
 
 from ._notes import digest, read_note
-from ._published import disk_errors, output_folder
+from ._published import disk_errors, output_folder, place_in
 from ._rvt_layout import (
     LABEL_WINDOWS,
     LABELS,
@@ -32,6 +32,7 @@ from ._rvt_layout import (
     from_channels,
     open_tensors,
     parse_representation_folder,
+    representation_folder,
     tensor_file,
 )
 from .summary import InterchangeSummary
@@ -123,7 +124,7 @@ def import_rvt(
     entries = []
     try:
         for number, path in enumerate(found):
-            place = f"{path.relative_to(root) if path != root else path.name}.zarr"
+            place = f"{place_in(root, path)}.zarr"
 
             def advance(share: float, done: int = number) -> None:
                 if on_progress is not None:
@@ -155,7 +156,12 @@ def _import_if_needed(
     """Return the attributes of the stored recording, written when it is not up to date."""
     sequence = _read_sequence(folder, name)
     kind = {"representation": sequence.representation.to_dict(), "window_us": sequence.window_us, "version": 1}
-    source = {**describe_file(sequence.tensors), "labels": describe_file(folder / LABELS / "labels.npz")}
+    stamps = {"ends_us": sequence.ends_us.tolist(), "label_windows": sequence.label_windows.tolist()}
+    source = {
+        **_describe(sequence.tensors, folder),
+        "labels": _describe(folder / LABELS / "labels.npz", folder),
+        "stamps_sha256": digest(stamps),
+    }
     wanted = {"params_hash": digest(kind), "source": source}
     remove_leftovers(target)
     if is_up_to_date(target, wanted):
@@ -169,6 +175,11 @@ def _import_if_needed(
     return dict(open_stored_recording(target).attributes)
 
 
+def _describe(path: Path, folder: Path) -> dict[str, Any]:
+    """Return what is kept of a source, named as ``verify --source`` looks for it."""
+    return {**describe_file(path), "name": path.relative_to(folder.parent).as_posix()}
+
+
 def _read_sequence(folder: Path, name: str | None) -> _Sequence:
     names = sorted(path.name for path in (folder / TENSORS).iterdir() if path.is_dir())
     if len(names) > 1 and name is None:
@@ -177,10 +188,7 @@ def _read_sequence(folder: Path, name: str | None) -> _Sequence:
         raise InputError(f"{folder / TENSORS}: no tensors", hint="copy it again")
     tensors = folder / TENSORS / check_option("representation", name or names[0], names)
     note = read_note(folder)
-    kind, window_us = parse_representation_folder(tensors)
-    # The name of the folder does not tell every parameter.
-    if "representation" in note.get("options", {}):
-        kind = Representation.from_dict(note["options"]["representation"])
+    kind, window_us = _kind_of(tensors, note)
     file, is_half = tensors / tensor_file(downsampled=False), False
     if not file.exists():
         file, is_half = tensors / tensor_file(downsampled=True), True
@@ -188,9 +196,25 @@ def _read_sequence(folder: Path, name: str | None) -> _Sequence:
     labels = labels[np.argsort(labels.t, kind="stable")]
     labels = replace(labels, xyxy=labels.xyxy / np.float32(2)) if is_half else labels
     ends, label_windows = read_rvt_numbers(tensors / WINDOW_ENDS), read_rvt_numbers(tensors / LABEL_WINDOWS)
-    sequence = _Sequence(file, kind, window_us, ends, label_windows, labels, note.get("synthetic"))
+    synthetic = note.get("synthetic")
+    sequence = _Sequence(
+        file, kind, window_us, ends, label_windows, labels, synthetic if isinstance(synthetic, bool) else None
+    )
     _check_windows(sequence)
     return sequence
+
+
+def _kind_of(tensors: Path, note: dict[str, Any]) -> tuple[Representation, int]:
+    """Return what the tensors in a folder are and how long their windows: by its name, and the note for the rest.
+
+    The name does not tell every parameter. The note may be of an export beside these tensors, and hold anything.
+    """
+    kind, window_us = parse_representation_folder(tensors)
+    try:
+        noted = Representation.from_dict(note["options"]["representation"])
+        return (noted if representation_folder(noted, window_us) == tensors.name else kind), window_us
+    except (OptionError, KeyError, TypeError, ValueError, AttributeError):
+        return kind, window_us
 
 
 def _check_windows(sequence: _Sequence) -> None:

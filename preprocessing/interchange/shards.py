@@ -15,7 +15,7 @@ from eventdet.preprocessing.locations import as_location
 from eventdet.preprocessing.store import find_stored_recordings, open_stored_recording
 
 from ._notes import digest, read_note, write_note
-from ._published import output_folder, owned_folder, published_file
+from ._published import output_folder, owned_folder, place_in, published_file
 from ._shard_writers import SHARD_WRITERS, Sample
 from .samples import RecordingSamples, ShardOptions, plan_samples
 from .summary import InterchangeSummary
@@ -92,10 +92,7 @@ def _plan(store: Path, options: ShardOptions) -> list[RecordingSamples]:
     found = find_stored_recordings(store)
     if not found:
         raise InputError(f"{store}: no stored recordings", hint="make them with eventdet convert")
-    places = [path.relative_to(store).as_posix() if path != store else path.name for path in found]
-    return [
-        plan_samples(open_stored_recording(path), place, options) for path, place in zip(found, places, strict=True)
-    ]
+    return [plan_samples(open_stored_recording(path), place_in(store, path), options) for path in found]
 
 
 def _claim(output: Path, about: dict[str, Any]) -> None:

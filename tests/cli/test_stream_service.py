@@ -53,7 +53,7 @@ def _lines(path: Path) -> int:
 
 
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_files(path: Path, tmp_path: Path) -> None:
-    options = ["--window", "5ms", "--conf", "0.05", "-q"]
+    options = ["--window", "5ms", "--conf", "0.05", "--threads", "1", "-q"]
     whole = [str(tmp_path / f"whole.{kind}") for kind in ("jsonl", "csv", "txt")]
     assert run(["stream", str(path), *options, *(f"-o{one}" for one in whole)]) == 0
     cut = [str(tmp_path / f"cut.{kind}") for kind in ("jsonl", "csv", "txt")]
@@ -114,7 +114,7 @@ def test_a_wrong_file_says_where(
 
 def test_a_json_log_is_records_alone(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = str(tmp_path / "a.jsonl")
-    assert run(["stream", str(path), "--window", "5ms", "-o", target, "--log-format", "json"]) == 0
+    assert run(["stream", str(path), "--window", "5ms", "--threads", "1", "-o", target, "--log-format", "json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     by_event = {record["event"]: record for record in records}
     assert by_event["summary"]["num_windows"] == WINDOWS
@@ -130,7 +130,7 @@ def test_a_live_stream_is_recorded_beside(tmp_path: Path, capsys: pytest.Capture
     events = random_events(num_events=3000)
     record = tmp_path / "seen.raw"
     with tcp_sender(HEADER + frame(0, events) + end(1)) as address:
-        assert run(["stream", address, "-o", str(tmp_path / "a.jsonl"), "--record", str(record)]) == 0
+        assert run(["stream", address, "-o", str(tmp_path / "a.jsonl"), "--record", str(record), "--threads", "1"]) == 0
     assert f"wrote {record} (3,000 events)" in capsys.readouterr().err
     for found, expected in zip(open_recording(record).slice(0, 1_000_000), events, strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -142,7 +142,19 @@ def test_metrics_are_served_while_it_runs_and_sigterm_finalises_all(path: Path, 
     pytest.importorskip("prometheus_client", reason="the extra metrics is not installed")
     pytest.importorskip("av", reason="the extra video is not installed")
     targets = [tmp_path / name for name in ("a.jsonl", "b.mp4", "c.json", "d.npy", "e.csv")]
-    command = [sys.executable, "-m", "eventdet.cli", "stream", str(path), "--window", "5ms", "--pace", "0.05x"]
+    command = [
+        sys.executable,
+        "-m",
+        "eventdet.cli",
+        "stream",
+        str(path),
+        "--window",
+        "5ms",
+        "--pace",
+        "0.05x",
+        "--threads",
+        "1",
+    ]
     command += ["--metrics-port", "0", "--log-format", "json", *(f"-o{target}" for target in targets)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

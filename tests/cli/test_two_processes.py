@@ -16,7 +16,7 @@ from eventdet.cli.main import run
 from eventdet.formats import write_dat
 from tests.sources.network import SIZE, WAIT_S, random_events
 
-OPTIONS = ["--window", "20ms", "--conf", "0.05", "-q"]
+OPTIONS = ["--window", "20ms", "--conf", "0.05", "--threads", "1", "-q"]
 NUM_EVENTS = 20_000
 
 
@@ -115,7 +115,9 @@ def test_losses_of_datagrams_are_counted_exactly(
     relay.start()
     target = tmp_path / "a.jsonl"
     address = f"udp://127.0.0.1:{port}?timeout=10"
-    assert run(["stream", address, "-o", str(target), "--window", "20ms", "--log-format", "json"]) == 0
+    assert (
+        run(["stream", address, "-o", str(target), "--window", "20ms", "--threads", "1", "--log-format", "json"]) == 0
+    )
     relay.join(WAIT_S)
     link = next(json.loads(line) for line in capsys.readouterr().err.splitlines() if '"event": "link"' in line)
     messages = int(re.search(r"events in ([\d,]+) messages", relay.served)[1].replace(",", ""))  # type: ignore[index]

@@ -30,12 +30,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def broker(port: int, folder: Path, *, anonymous: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+def broker(
+    port: int, folder: Path, *, anonymous: bool = True, passwords: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run mosquitto, and wait until it takes connections."""
     config = folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous {str(anonymous).lower()}\npersistence false\nlog_type none\n"
     )
+    if passwords is not None:
+        # Where it runs as root it would become another user before it reads them.
+        config.write_text(f"{config.read_text()}user root\npassword_file {passwords}\n")
     with subprocess.Popen([mosquitto_path(), "-c", str(config)], stderr=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + WAIT_S

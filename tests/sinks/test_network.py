@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -228,3 +231,22 @@ def test_a_refusal_of_the_broker_is_said(tmp_path: Path, header: StreamHeader, r
         _wait(lambda: sink.report.error)
         sink.close()
     assert sink.note == "sent 0, dropped 1, reconnects 0; the broker refuses: Not authorized"
+
+
+def test_a_name_and_password_come_from_the_environment(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    maker = shutil.which("mosquitto_passwd")
+    if maker is None:
+        pytest.skip("mosquitto_passwd is not installed: apt install mosquitto")
+    subprocess.run([maker, "-c", "-b", str(tmp_path / "passwords"), "cam", "secret"], check=True)
+    monkeypatch.setenv("EVENTDET_MQTT_USERNAME", "cam")
+    for password, note in (("wrong", "sent 0, dropped 1, .*Not authorized"), ("secret", "sent 1, dropped 0, ")):
+        monkeypatch.setenv("EVENTDET_MQTT_PASSWORD", password)
+        with broker(port, tmp_path, anonymous=False, passwords=tmp_path / "passwords"):
+            sink = _network_sink(f"mqtt://127.0.0.1:{port}/cam?qos=1", header)
+            sink.write(results[0])
+            _wait(lambda sink=sink: sink.report.error or sink.report.sent)  # type: ignore[misc]
+            sink.close()
+        assert re.match(note, sink.note)
