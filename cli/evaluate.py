@@ -50,12 +50,22 @@ def command(
     dtype: Annotated[str, typer.Option(help="With --weights: auto, float32, bfloat16 or int8.")] = "auto",
     runtime: Runtime = "torch",
     sensor_size: SensorSizeText = None,
+    format: Annotated[str, typer.Option(help="events, or coco: a folder of pictures.")] = "events",  # noqa: A002
     json: Annotated[Path | None, typer.Option(help="Write everything here as JSON.", show_default=False)] = None,
     quiet: Quiet = False,
 ) -> int:
     """Score detections against labels under a named protocol, or under all of them side by side."""
-    from eventdet.errors import OptionError
+    from eventdet.errors import OptionError, check_option
     from eventdet.evaluation import evaluate
+
+    if check_option("--format", format, ("events", "coco")) == "coco":
+        from ._coco_evaluation import evaluate_pictures
+
+        if weights is None or labels or len(inputs) != 1:
+            raise OptionError("--format coco needs one folder and --weights, no --labels")
+        scores = evaluate_pictures(inputs[0], weights, conf=conf, iou=iou, max_det=max_det, json=json, quiet=quiet)
+        typer.echo(scores)
+        return 0
 
     # It loads NumPy, which `eventdet --help` does without.
     from ._evaluation import detect_recordings, format_evaluations, read_recordings, with_constant_latency, write_report

@@ -68,7 +68,8 @@ def fit_anchors(
     if len(sides) > _MOST_BOXES:
         sides = sides[rng.choice(len(sides), _MOST_BOXES, replace=False)]
     anchors = _evolve(_centres(sides, num_anchors, rng), sides, rng)
-    ordered = anchors[np.argsort(anchors.prod(1), kind="stable")].round().clip(min=1)
+    rounded = anchors.round().clip(min=1)
+    ordered = rounded[np.argsort(rounded.prod(1), kind="stable")]
     return tuple(
         tuple((float(width), float(height)) for width, height in scale)
         for scale in ordered.reshape(scales, per_scale, 2)

@@ -1,6 +1,6 @@
 """How good detections are, measured against labels."""
 
-from .average_precision import AveragePrecision, average_precision
+from .average_precision import AveragePrecision, LabelRegions, average_precision
 from .evaluate import Evaluation, RecordingResults, RecordingScore, evaluate
 from .false_alarms import FalseAlarms, count_false_alarms
 from .matching import MATCHINGS, Results, boxes_at
@@ -17,6 +17,7 @@ __all__ = [
     "AveragePrecision",
     "Evaluation",
     "FalseAlarms",
+    "LabelRegions",
     "Metric",
     "Protocol",
     "RecordingResults",

@@ -18,14 +18,17 @@ _HIGHEST_THRESHOLD = 1 - 1e-10
 
 
 @njit(cache=True, nogil=True)
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return the intersection over the union of two boxes, 0 where they do not meet."""
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64], b_is_crowd: bool) -> float:
+    """Return the intersection over the union of two boxes, over `a` alone with a crowd; 0 where they do not meet."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
         return 0.0
     shared = width * height
-    overlap: float = shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+    whole = (a[2] - a[0]) * (a[3] - a[1])
+    if not b_is_crowd:
+        whole += (b[2] - b[0]) * (b[3] - b[1]) - shared
+    overlap: float = shared / whole
     return overlap
 
 
@@ -33,15 +36,17 @@ def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def _claim(
     overlaps: NDArray[np.float64],
     sizes: NDArray[np.float64],
+    crowds: NDArray[np.bool_],
     taken: NDArray[np.bool_],
     size_range: NDArray[np.float64],
     threshold: float,
 ) -> int:
-    """Return the free label that overlaps most, -1 for none; labels of another size stand behind those of this one."""
+    """Return the free label that overlaps most, -1 for none; crowds, which stay free, and other sizes come last."""
     for is_outside in (False, True):
         best, least = -1, min(threshold, _HIGHEST_THRESHOLD)
         for label in range(len(overlaps)):
-            if taken[label] or (sizes[label] < size_range[0] or sizes[label] > size_range[1]) != is_outside:
+            is_ignored = crowds[label] or sizes[label] < size_range[0] or sizes[label] > size_range[1]
+            if (taken[label] and not crowds[label]) or is_ignored != is_outside:
                 continue
             # Of equal overlaps the last wins, as in the reference evaluator.
             if overlaps[label] >= least:
@@ -57,32 +62,32 @@ def match_boxes(
     found_starts: NDArray[np.int64],
     true: NDArray[np.float64],
     true_starts: NDArray[np.int64],
+    areas: NDArray[np.float64],
+    crowds: NDArray[np.bool_],
     size_ranges: NDArray[np.float64],
     thresholds: NDArray[np.float64],
     only_best: bool,
     overlaps: NDArray[np.float64],
-    sizes: NDArray[np.float64],
     taken: NDArray[np.bool_],
     outcome: NDArray[np.uint8],
 ) -> None:
     """Fill `outcome` (ranges, thresholds, detections) with what becomes of each detection.
 
     `found` and `true` hold corners, sorted by group (image and class), detections within it by falling score; the
-    starts say where each group begins. `overlaps`, `sizes` and `taken` (ranges, thresholds, labels) are scratch for the
-    largest group of labels. With `only_best` a detection asks for no label but the one that it overlaps most.
+    starts say where each group begins. `areas` and `crowds` are those of the labels. `overlaps` and `taken` (ranges,
+    thresholds, labels) are scratch for the largest group of labels. With `only_best` a detection asks for no label but
+    the one that it overlaps most.
     """
     for group in range(len(found_starts) - 1):
         first, count = true_starts[group], true_starts[group + 1] - true_starts[group]
         taken[:, :, :count] = False
-        for label in range(count):
-            box = true[first + label]
-            sizes[label] = (box[2] - box[0]) * (box[3] - box[1])
+        sizes, is_crowd = areas[first : first + count], crowds[first : first + count]
         for index in range(found_starts[group], found_starts[group + 1]):
             box = found[index]
             size = (box[2] - box[0]) * (box[3] - box[1])
             best = 0
             for label in range(count):
-                overlaps[label] = _overlap(box, true[first + label])
+                overlaps[label] = _overlap(box, true[first + label], is_crowd[label])
                 if overlaps[label] > overlaps[best]:
                     best = label
             begin, end = (best, min(best + 1, count)) if only_best else (0, count)
@@ -92,6 +97,7 @@ def match_boxes(
                     label = begin + _claim(
                         overlaps[begin:end],
                         sizes[begin:end],
+                        is_crowd[begin:end],
                         taken[area, row, begin:end],
                         size_ranges[area],
                         thresholds[row],
@@ -100,7 +106,8 @@ def match_boxes(
                         outcome[area, row, index] = IGNORED if size < low or size > high else MISS
                     else:
                         taken[area, row, label] = True
-                        outcome[area, row, index] = IGNORED if sizes[label] < low or sizes[label] > high else HIT
+                        is_ignored = is_crowd[label] or sizes[label] < low or sizes[label] > high
+                        outcome[area, row, index] = IGNORED if is_ignored else HIT
 
 
 @njit(cache=True, nogil=True)

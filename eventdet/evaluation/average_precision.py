@@ -6,6 +6,7 @@ most. Over all images, precision is made non-increasing from the right and read 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from eventdet.errors import OptionError
 
 from .metrics import COCO, Metric
 
-__all__ = ["AveragePrecision", "average_precision", "check_boxes"]
+__all__ = ["AveragePrecision", "LabelRegions", "average_precision", "check_boxes"]
 
 _RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -93,8 +94,23 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
+class LabelRegions(NamedTuple):
+    """What COCO knows of the labels of an image besides their boxes."""
+
+    area: NDArray[np.float64]
+    """Shape (n,): square pixels of the outlines, by which sizes go."""
+
+    is_crowd: NDArray[np.bool_]
+    """Shape (n,): whether a label stands for many objects: it is never missed, and detections in it do not count."""
+
+
 def average_precision(
-    detections: Sequence[Boxes], labels: Sequence[Boxes], *, num_classes: int, metric: Metric = COCO
+    detections: Sequence[Boxes],
+    labels: Sequence[Boxes],
+    *,
+    num_classes: int,
+    metric: Metric = COCO,
+    regions: Sequence[LabelRegions] | None = None,
 ) -> AveragePrecision:
     """Return how well detections find labels, image by image.
 
@@ -106,6 +122,8 @@ def average_precision(
         Class ids are 0 .. num_classes - 1.
     metric : Metric
         Thresholds, sizes and limits; COCO's when left out.
+    regions : sequence of LabelRegions, optional
+        Areas and crowds of the labels of each image; by default areas are those of the boxes, and there is no crowd.
 
     Returns
     -------
@@ -115,7 +133,7 @@ def average_precision(
     Raises
     ------
     OptionError
-        When the two sequences differ in length, or a box has a class id out of range or a number that is not finite.
+        When the sequences differ in length, or a box has a class id out of range or a number that is not finite.
 
     Examples
     --------
@@ -127,6 +145,7 @@ def average_precision(
         raise OptionError(f"detections must have {len(labels)} images like labels, got {len(detections)}")
     found = _Grouped(detections, "detections", num_classes, limit=metric.max_detections[-1])
     true = _Grouped(labels, "labels", num_classes)
+    true.describe(regions)
     outcome = _outcomes(found, true, metric)
     counts = _count_sizes(true, num_classes, metric)
     thresholds, sizes = len(metric.iou_thresholds), len(metric.sizes)
@@ -177,10 +196,23 @@ class _Grouped:
         ranks = np.arange(len(boxes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         if limit is not None:
             order, ranks, sizes = order[ranks < limit], ranks[ranks < limit], np.minimum(sizes, limit)
-        self.ranks = ranks
+        self.ranks, self._order = ranks, order
         self.xyxy = boxes.xyxy[order].astype(np.float64)
         self.class_id, self.score = boxes.class_id[order], boxes.score[order]
         self.starts = np.concatenate(([0], np.cumsum(sizes)))
+
+        self.area = np.prod(self.xyxy[:, 2:] - self.xyxy[:, :2], axis=1)
+        self.is_crowd = np.zeros(len(self.xyxy), np.bool_)
+
+    def describe(self, regions: Sequence[LabelRegions] | None) -> None:
+        """Take areas and crowds, image by image, instead of those of the boxes."""
+        if regions is None:
+            return
+        area = np.concatenate([np.zeros(0), *(each.area for each in regions)])
+        is_crowd = np.concatenate([np.zeros(0, np.bool_), *(each.is_crowd for each in regions)])
+        if len(area) != len(self) or len(is_crowd) != len(self):
+            raise OptionError(f"regions must describe {len(self)} labels, got {len(area)}")
+        self.area, self.is_crowd = area[self._order], is_crowd[self._order]
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -203,10 +235,11 @@ def _outcomes(found: _Grouped, true: _Grouped, metric: Metric) -> NDArray[np.uin
         found.starts,
         true.xyxy,
         true.starts,
+        true.area,
+        true.is_crowd,
         _size_ranges(metric),
         np.array(metric.iou_thresholds),
         metric.average == "yolo",
-        np.zeros(most),
         np.zeros(most),
         np.zeros((*shape, most), np.bool_),
         outcome,
@@ -215,9 +248,10 @@ def _outcomes(found: _Grouped, true: _Grouped, metric: Metric) -> NDArray[np.uin
 
 
 def _count_sizes(true: _Grouped, num_classes: int, metric: Metric) -> NDArray[np.int64]:
-    area = np.prod(true.xyxy[:, 2:] - true.xyxy[:, :2], axis=1)
     columns = [
-        np.bincount(true.class_id[(area >= size.low) & (area <= size.high)], minlength=num_classes)
+        np.bincount(
+            true.class_id[(true.area >= size.low) & (true.area <= size.high) & ~true.is_crowd], minlength=num_classes
+        )
         for size in metric.sizes
     ]
     return np.stack(columns, axis=1).astype(np.int64)

@@ -18,6 +18,7 @@ from eventdet.models.zoo import save_detector
 
 from .data import ClipBatches, box_sides, find_split, open_clips
 from .loop import train
+from .pictures import PictureBatches, check_classes, open_pictures, picture_scorer, picture_sides
 from .processes import Processes, joined
 from .recipe import Recipe, format_toml
 from .validation import clip_scorer
@@ -148,6 +149,10 @@ def fit(
 
 
 def _prepare(source: str | Path, recipe: Recipe, processes: Processes) -> Prepared:
+    return (_prepare_pictures if recipe.data.format == "coco" else _prepare_clips)(source, recipe, processes)
+
+
+def _prepare_clips(source: str | Path, recipe: Recipe, processes: Processes) -> Prepared:
     split = find_split(source, recipe.data.val)
     config = _config(recipe)
     training = open_clips(split.train, config, recipe, for_training=True)
@@ -160,6 +165,20 @@ def _prepare(source: str | Path, recipe: Recipe, processes: Processes) -> Prepar
             held_out, config, recipe.validation, batch=recipe.data.batch, readout=recipe.training.readout
         )
     batches = ClipBatches(training, recipe, processes)
+    return Prepared(batches, batches.batches_per_epoch, validate, config, str(source))
+
+
+def _prepare_pictures(source: str | Path, recipe: Recipe, processes: Processes) -> Prepared:
+    training, held_out = open_pictures(source, recipe.data.val)
+    given = {
+        "channels": 3, "count_clip": 255, "classes": len(training.class_names),
+        "class_names": list(training.class_names),
+    }  # fmt: skip
+    config = _config(replace(recipe, model=given | dict(recipe.model)))
+    check_classes(config, training, held_out)
+    config = _with_anchors(config, recipe, picture_sides(training, config))
+    validate = None if held_out is None else picture_scorer(held_out, recipe)
+    batches = PictureBatches(training, config, recipe, processes)
     return Prepared(batches, batches.batches_per_epoch, validate, config, str(source))
 
 
