@@ -56,10 +56,10 @@ def _worn(
     """Return what is left of the light of an old road: cracks along levels of its coarse grain, covers of shafts."""
     light = 1.0
     if per_z > _CRACKED and tile[math.floor(z / 2.3) & TILE_MASK, math.floor(x / 1.3) & TILE_MASK] < 0.35 * wear:
-        light -= 0.5 * ramp((0.012 - abs(coarse - 0.5)) * 0.8 * per_z) * min(1.0, 0.04 * per_x)
+        light -= 0.3 * ramp((0.01 - abs(coarse - 0.5)) * 0.8 * per_z) * min(1.0, 0.04 * per_x)
     fade = contrast(per_z / 24.0)
     if fade > 0.0:
-        light += 0.5 * wear * fade * (noise(tile, x * 31.0, z * 23.0) - 0.5)
+        light += 0.25 * wear * fade * (noise(tile, x * 31.0, z * 23.0) - 0.5)
     cell_z = math.floor(z / 17.0)
     chosen = tile[cell_z & TILE_MASK, 5]
     if chosen > 0.5:
@@ -188,6 +188,7 @@ def _mirror(
     image: NDArray[np.float32],
     tile: NDArray[np.float32],
     wet: float,
+    sky: float,
     x: int,
     y: int,
     ray_y: float,
@@ -196,12 +197,12 @@ def _mirror(
 ) -> float:
     """Return the light that wet ground mirrors: the picture as far above the horizon, drawn out by ripples.
 
-    Rows are drawn from the top, so those above the horizon are complete.
+    Rows are drawn from the top, so those above the horizon are complete; above the picture there is `sky`.
     """
     ripple = tile[y & TILE_MASK, math.floor(place * 9.0) & TILE_MASK] - 0.5
     source = int(2.0 * horizon - y - 1.0 + 24.0 * ripple * min(1.0, 4.0 * ray_y))
-    source = max(0, min(source, int(horizon) - 1, y - 1))
-    return float(wet * image[source, x] / (1.0 + 6.0 * ray_y))
+    source = min(source, int(horizon) - 1, y - 1)
+    return float(wet * (image[source, x] if source >= 0 else sky) / (1.0 + 6.0 * ray_y))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -298,7 +299,7 @@ def draw_background(
                 near *= steady
                 if light[WET] > 0.0:
                     near += (
-                        _mirror(image, tile, light[WET], x, y, ray_y, camera[CENTER_Y], road_x)
+                        _mirror(image, tile, light[WET], sky, x, y, ray_y, camera[CENTER_Y], road_x)
                         - 0.4 * light[WET] * near
                     )
                 bright = near + depth * (1.0 / HAZE_M) * (sky - near)

@@ -108,7 +108,7 @@ def _mirrored(
         return float(0.08 + 0.18 * spread)
     # Roofs and trees stand before the sky up to a height of their own.
     sky = min(1.0, max(0.0, (up - 0.15 - 0.7 * spread) * 6.0))
-    return float((0.12 + 0.45 * fine) * (1.0 - sky) + sky * (0.8 + 0.25 * min(1.0, up)))
+    return float((0.06 + 0.6 * fine * spread) * (1.0 - sky) + sky * (0.8 + 0.25 * min(1.0, up)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -210,7 +210,7 @@ def _painted(
     shape = int(row[MATERIAL])
     profile = PROFILES[shape]
     height = row[HEIGHT]
-    paint = row[ALBEDO] * (0.55 + 0.4 * at[2]) + 0.3 * mirror * (0.3 + row[ALBEDO])
+    paint = row[ALBEDO] * (0.55 + 0.4 * at[2]) + 0.4 * mirror * (0.35 + row[ALBEDO])
     if part == CABIN and shape < HEAVY:
         if face == UPPER:
             return paint, 0.0

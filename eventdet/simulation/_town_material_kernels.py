@@ -31,11 +31,11 @@ def _wall(u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], ti
     light = row[ALBEDO] * (1.0 + 0.35 * contrast(1.2 * pu) * (noise(tile, u * 0.8 + seed, v * 0.35) - 0.5))
     fine = contrast(pu / 5.0)
     if fine > 0.0:
-        light *= 1.0 + 0.45 * fine * (noise(tile, u * 5.0, v * 9.0 + seed) - 0.5)
+        light *= 1.0 + 0.25 * fine * (noise(tile, u * 5.0, v * 9.0 + seed) - 0.5)
     courses = contrast(0.3 * pv)
     if courses > 0.0:
         inside = v / 0.3 - math.floor(v / 0.3)
-        light *= 1.0 - 0.3 * courses * ramp((0.03 - abs(inside - 0.5) * 0.3) * pv)
+        light *= 1.0 - 0.18 * courses * ramp((0.03 - abs(inside - 0.5) * 0.3) * pv)
     ledge = v - math.floor(v / _STOREY_M) * _STOREY_M
     light *= 1.0 - 0.35 * ramp((0.1 - abs(ledge - 0.1)) * pv) * contrast(0.4 * pv)
     return float(light * min(1.0, 0.65 + 0.2 * v))

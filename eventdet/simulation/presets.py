@@ -63,8 +63,14 @@ class ScenePreset:
     rain: Range = (0.0, 0.0)
     """Number of drops in the air before the camera."""
 
+    people: Range = (1.0, 1.0)
+    """Share of the people that a full street would have; some streets are empty."""
+
+    vehicles: Range = (1.0, 1.0)
+    """Share of the vehicles likewise."""
+
     built_up: bool = False
-    """Crossing roads, solid vehicles, wires, bridges and bare trees."""
+    """Crossing roads, turns, solid vehicles, wires, bridges, tunnels and bare trees."""
 
     members: tuple[str, ...] = ()
     """Names of the presets of which the seed takes one; this preset's own ranges are not used then."""
@@ -76,6 +82,8 @@ class _Town(TypedDict):
     blur: Range
     vignette: Range
     shake: Range
+    people: Range
+    vehicles: Range
     built_up: bool
 
 
@@ -85,6 +93,8 @@ _TOWN: _Town = {
     "blur": (0.0, 0.2),
     "vignette": (0.0, 0.4),
     "shake": (0.4, 2.0),
+    "people": (0.0, 0.5),
+    "vehicles": (0.1, 0.8),
     "built_up": True,
 }
 

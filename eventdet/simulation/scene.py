@@ -31,6 +31,8 @@ _STEP_LIMITS_US = (1_000, 8_000)
 _FLICKER_HZ = 100.0
 _NO_CROSSING = (1e9, 1e9)
 _TURN_IN_VIEW_M = 90.0
+_SMOOTHER = 0.35
+"""Grain of the ground in built-up streets, where much else moves, against a plain one's."""
 
 
 class View(NamedTuple):
@@ -226,8 +228,10 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
     items = populate(plan, Draws(seed, "traffic"))
     town = Town(items)
     if kind.built_up:
-        town = build_town(items, plan, drive, lamp_spacing_m=float(light[column.LAMP_SPACING]), seed=seed)
+        town = build_town(items, plan, drive, kind=kind, lamp_spacing_m=float(light[column.LAMP_SPACING]), seed=seed)
         drive = drive if town.turn is None else drive.with_turn(town.turn)
+        ground[column.ROAD_GRAIN] *= _SMOOTHER
+        ground[column.VERGE_GRAIN] *= _SMOOTHER
         ground[column.WEAR], ground[column.SKYLINE] = lighting.uniform(0.1, 1.0), lighting.uniform(0.0, 0.07)
     return Scene(
         seed=seed,

@@ -215,13 +215,13 @@ ATIS = SensorModel()
 """Near the Gen1 camera: between two settings whose event rates were compared with a few real ATIS patches."""
 
 ATIS_NOISY = SensorModel(
-    threshold_on=0.2,
-    threshold_off=0.204,
-    threshold_spread=0.057,
+    threshold_on=0.18,
+    threshold_off=0.19,
+    threshold_spread=0.045,
     cutoff_hz=120.0,
-    receptor_noise=0.026,
-    receptor_noise_hz=60.0,
-    shot_noise_hz=0.3,
+    receptor_noise=0.03,
+    receptor_noise_hz=25.0,
+    shot_noise_hz=0.15,
     readout=ReadoutModel(jitter_us=20.0, capacity_hz=10e6),
 )
 """Nearer real ATIS patches in intervals, polarities and noise; chosen by ``eventdet simulate --report``.

@@ -27,6 +27,7 @@ from ._columns import (
 )
 from ._solid_shapes import ESTATE, HATCHBACK, HEAVY, LORRY, SALOON, VAN
 from .drive import Drive
+from .presets import ScenePreset
 from .reproducible import Draws
 from .route import Turn, draw_turn
 from .traffic import CAR, PEDESTRIAN, Item, StreetPlan, populate
@@ -66,7 +67,9 @@ class Town:
     """Where the drive leaves the street."""
 
 
-def build_town(items: list[Item], plan: StreetPlan, drive: Drive, *, lamp_spacing_m: float, seed: int) -> Town:
+def build_town(
+    items: list[Item], plan: StreetPlan, drive: Drive, *, kind: ScenePreset, lamp_spacing_m: float, seed: int
+) -> Town:
     """Return a built-up street, with the one that the drive turns into.
 
     Parameters
@@ -77,6 +80,8 @@ def build_town(items: list[Item], plan: StreetPlan, drive: Drive, *, lamp_spacin
         The street and the drive.
     drive : Drive
         The drive straight on.
+    kind : ScenePreset
+        How many people and vehicles there are.
     lamp_spacing_m : float
         Metres between street lamps.
     seed : int
@@ -97,7 +102,18 @@ def build_town(items: list[Item], plan: StreetPlan, drive: Drive, *, lamp_spacin
         made = [item for item in made if item.z < turn.lane_m + _SPAN_M]
         made += _side_street(plan, turn, lamp_spacing_m, seed)
         drive = drive.with_turn(turn)
-    return Town(_out_of_the_way(made, plan, drive), crossings, cover, turn)
+    kept = _thinned(_out_of_the_way(made, plan, drive), kind, Draws(seed, "crowds"))
+    return Town(kept, crossings, cover, turn)
+
+
+def _thinned(items: list[Item], kind: ScenePreset, draw: Draws) -> list[Item]:
+    people, vehicles = draw.uniform(*kind.people), draw.uniform(*kind.vehicles)
+    made = []
+    for item in items:
+        share = people if item.class_id == PEDESTRIAN else vehicles if item.shape >= 0.0 else 1.0
+        if draw.chance(share):
+            made.append(item)
+    return made
 
 
 def _place_crossings(plan: StreetPlan, draw: Draws) -> list[tuple[float, float]]:

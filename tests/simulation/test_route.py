@@ -114,13 +114,15 @@ def test_steps_get_shorter_while_the_camera_turns(turning: Scene) -> None:
 
 
 def test_labels_exist_in_the_side_street() -> None:
-    scenes = (make_scene(seed, 14_000_000, preset="gen1") for seed in range(80))
     classes: set[int] = set()
-    for scene in scenes:
+    for seed in range(300):
+        scene = make_scene(seed, 14_000_000, preset="gen1")
         turn = scene.drive.turn
-        if turn is None or scene.drive.place_m(14.0) < turn.stop_m + 10.0:
+        if turn is None or scene.drive.place_m(14.0) < turn.stop_m + 3.0:
             continue
         boxes = Renderer(scene).boxes(14_000_000)
         legs = scene.objects.leg[boxes.track_id - 1]
         classes |= set(boxes.class_id[legs == 1.0].tolist())
-    assert classes == {0, 1}
+        if classes == {0, 1}:
+            return
+    pytest.fail(f"only classes {classes}")
