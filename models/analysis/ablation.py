@@ -184,7 +184,9 @@ def run_ablation(
         When there are no validation data; and what :func:`~eventdet.models.training.fit` raises.
     """
     if find_split(source, recipe.data.val).val is None:
-        raise InputError(f"{source}: an ablation needs validation data", hint="a val folder beside train, or --val")
+        raise InputError(
+            f"{source}: an ablation needs validation data", hint="have val beside train, or --set data.val=FOLDER"
+        )
     deadline = time.monotonic() + recipe.training.time_budget_s
     rows: list[AblationRow] = []
     for variant in variants(ablation, network):

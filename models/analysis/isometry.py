@@ -1,6 +1,6 @@
 """Gradient norm equality at the start of training, by random probes: phi(J J^T) a block and along the chain.
 
-phi is the mean eigenvalue, tr(J J^T) / len(y). A vector v of random signs has E |J^T v|^2 = tr(J J^T), and J^T v is
+phi is the mean eigenvalue, tr(J J^T) / len(y). A vector v of random signs has ``E |J^T v|^2 = tr(J J^T)``, and J^T v is
 one backward pass. Everything is for one step, T = 1, on normalisations that were fitted to the input before.
 """
 
