@@ -22,12 +22,11 @@ class InPlaceLIF(LIF):
 
     def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
         """Return the spikes of `x`, shape (T*B, C, H, W), and move the layer's membrane on in place."""
-        currents = split_steps(x, membranes.num_steps)
         v = membranes.take()
         if v is None:
-            v = torch.zeros_like(currents[0], dtype=torch.float32)
+            v = torch.zeros_like(split_steps(x, membranes.num_steps)[0], dtype=torch.float32)
         membranes.put(v)
-        return _lif_cpu.forward_(currents, v, DECAY, THRESHOLD, spike_dtype=self.spike_dtype).flatten(0, 1)
+        return _lif_cpu.forward_folded_(x, v, DECAY, THRESHOLD, spike_dtype=self.spike_dtype or x.dtype)
 
 
 class ByteLIF(InPlaceLIF):

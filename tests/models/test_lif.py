@@ -305,6 +305,34 @@ def test_kernel_in_place_refuses_a_membrane_that_it_would_overrun(v: Tensor) -> 
         _lif_cpu.forward_(torch.zeros(2, 3), v, 0.25, 0.5)
 
 
+@pytest.mark.parametrize("layouts", ["alike", "apart", "strided"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_kernel_on_folded_steps_equals_the_loop_in_any_layout(layouts: str, steps: int) -> None:
+    generator = torch.Generator().manual_seed(8)
+    x = torch.randn(steps * 2, 4, 5, 6, generator=generator)
+    v0 = torch.rand(2, 4, 5, 6, generator=generator)
+    spikes, last = lif_reference(x.view(steps, 2, 4, 5, 6), v0)
+    v = v0.clone()
+    if layouts == "alike":
+        x, v = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (x, v))
+    elif layouts == "apart":
+        x = x.contiguous(memory_format=torch.channels_last)
+    else:
+        x = x.repeat_interleave(2, dim=3)[..., ::2]
+    for dtype in (torch.float32, torch.uint8):
+        carried = v.clone()
+        ours = _lif_cpu.forward_folded_(x, carried, 0.25, 0.5, spike_dtype=dtype)
+        assert ours.dtype == dtype
+        assert torch.equal(ours.float(), spikes.flatten(0, 1))
+        assert torch.equal(carried, last)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5, 6), (2, 4, 5, 7)], ids=["batch", "columns"])
+def test_kernel_on_folded_steps_refuses_a_membrane_that_it_would_overrun(shape: tuple[int, ...]) -> None:
+    with pytest.raises(OptionError, match="v must be float32 of the shape of one step"):
+        _lif_cpu.forward_folded_(torch.zeros(2, 4, 5, 6), torch.zeros(shape), 0.25, 0.5, spike_dtype=torch.float32)
+
+
 def test_kernel_backward_refuses_a_code_of_another_shape() -> None:
     with pytest.raises(OptionError, match="code must be"):
         _lif_cpu.backward(torch.zeros(2, 3), torch.zeros(2, 4, dtype=torch.uint8), torch.zeros(3), 0.25)
