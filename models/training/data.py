@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventdet.errors import InputError, OptionError
+from eventdet.formats import open_recording
 from eventdet.models.config import DetectorConfig
 from eventdet.models.loss_terms import Targets
 from eventdet.preprocessing import Representation, find_stored_recordings, is_store, open_stored_recording
@@ -31,7 +32,7 @@ from .processes import Processes
 from .recipe import DataOptions, Recipe
 from .values import Batch
 
-__all__ = ["ClipBatches", "Split", "box_sides", "find_split", "open_clips"]
+__all__ = ["ClipBatches", "Split", "box_sides", "find_split", "is_synthetic", "open_clips"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,15 @@ def open_clips(path: Path, config: DetectorConfig, recipe: Recipe, *, for_traini
 def box_sides(dataset: ClipDataset) -> NDArray[np.float32]:
     """Return width and height of every label, shape (n, 2), in input pixels."""
     return np.concatenate([labels.xywh[:, 2:] for labels in dataset.labels])
+
+
+def is_synthetic(dataset: ClipDataset) -> bool | None:
+    """Return whether every recording was simulated; None when that is not known of one and no other is real."""
+    known = {
+        (open_stored_recording(source.path) if is_store(source.path) else open_recording(source.path)).synthetic
+        for source in dataset.sources
+    }
+    return False if False in known else None if None in known else True
 
 
 class ClipBatches:

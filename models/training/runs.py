@@ -16,7 +16,7 @@ from eventdet.models.config import COCO_ANCHORS, GEN1_ANCHORS, DetectorConfig
 from eventdet.models.detector import Detector
 from eventdet.models.zoo import save_detector
 
-from .data import ClipBatches, box_sides, find_split, open_clips
+from .data import ClipBatches, box_sides, find_split, is_synthetic, open_clips
 from .loop import train
 from .pictures import PictureBatches, check_classes, open_pictures, picture_scorer, picture_sides
 from .processes import Processes, joined
@@ -70,6 +70,9 @@ class Prepared:
     data: str
     """What the weights learn from, for their description."""
 
+    synthetic: bool | None = None
+    """Whether all of that was simulated; None when it is not known."""
+
 
 def fit(
     source: str | Path,
@@ -122,7 +125,12 @@ def fit(
         budget_s = max(0.0, recipe.training.time_budget_s - (time.monotonic() - started))
 
         def keep(averaged: Detector, name: str, step: int, score: Score | None) -> None:
-            about = {"data": prepared.data, "steps": str(step), "recipe": resolved.to_dict()}
+            about = {
+                "data": prepared.data,
+                "synthetic": prepared.synthetic,
+                "steps": step,
+                "recipe": resolved.to_dict(),
+            }
             save_detector(averaged, target / name, about | _described(score))
 
         hooks = Hooks(
@@ -165,7 +173,7 @@ def _prepare_clips(source: str | Path, recipe: Recipe, processes: Processes) -> 
             held_out, config, recipe.validation, batch=recipe.data.batch, readout=recipe.training.readout
         )
     batches = ClipBatches(training, recipe, processes)
-    return Prepared(batches, batches.batches_per_epoch, validate, config, str(source))
+    return Prepared(batches, batches.batches_per_epoch, validate, config, str(source), synthetic=is_synthetic(training))
 
 
 def _prepare_pictures(source: str | Path, recipe: Recipe, processes: Processes) -> Prepared:
