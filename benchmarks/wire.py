@@ -19,7 +19,7 @@ from eventdet.wire import LinkReport, WireFrame, WireParser, encode_frame
 
 from .rows import BenchmarkRow, cpu_seconds
 
-__all__ = ["benchmark_wire"]
+__all__ = ["benchmark_wire", "receive_windows", "synthetic_stream"]
 
 _FRAME_EVENTS = 8192
 _WINDOW_US = 50_000
@@ -51,18 +51,12 @@ def benchmark_wire(num_events: int = 20_000_000, repeats: int = 3) -> list[Bench
     list of BenchmarkRow
         Million events per second of wall time for what two processes do, per CPU second for what one does.
     """
-    rng = np.random.default_rng(1)
-    events = Events(
-        np.arange(num_events) * 1_000_000 // _RATE_EV_S,
-        rng.integers(0, GEN1.width, num_events, np.uint16),
-        rng.integers(0, GEN1.height, num_events, np.uint16),
-        rng.integers(0, 2, num_events, np.uint8),
-    )
+    events = synthetic_stream(num_events)
     with tempfile.TemporaryDirectory(prefix="eventdet-benchmark-") as folder:
         path = Path(folder) / "a.dat"
         write_dat(path, events, GEN1)
         content = np.fromfile(path, np.uint8)
-        ours = num_events / _median(lambda: _receive_windows(path, num_events), repeats) / 1e6
+        ours = num_events / _median(lambda: receive_windows(path, num_events), repeats) / 1e6
         plain = num_events / _median(lambda: _receive_bytes(path, content.nbytes), repeats) / 1e6
     target = np.empty_like(content)
     copy = num_events / cpu_seconds(lambda: np.copyto(target, content), repeats=repeats) / 1e6
@@ -79,13 +73,30 @@ def benchmark_wire(num_events: int = 20_000_000, repeats: int = 3) -> list[Bench
     ]
 
 
+def synthetic_stream(num_events: int) -> Events:
+    """Return events all over the sensor, the same for the same number."""
+    rng = np.random.default_rng(1)
+    return Events(
+        np.arange(num_events) * 1_000_000 // _RATE_EV_S,
+        rng.integers(0, GEN1.width, num_events, np.uint16),
+        rng.integers(0, GEN1.height, num_events, np.uint16),
+        rng.integers(0, 2, num_events, np.uint8),
+    )
+
+
 def _median(run: Callable[[], float], repeats: int) -> float:
     run()
     return statistics.median(run() for _ in range(repeats))
 
 
-def _receive_windows(path: Path, num_events: int) -> float:
-    """Return the seconds from the first window to the end of the stream, scaled to all of its events."""
+def receive_windows(path: Path, num_events: int) -> float:
+    """Return the seconds from the first window of a served file to the end of the stream, scaled to all of its events.
+
+    Raises
+    ------
+    RuntimeError
+        When an event is lost.
+    """
     command = [sys.executable, "-m", "eventdet.cli", "serve", str(path), "--to", "tcp://127.0.0.1:0", "--pace", "max"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         if server.stderr is None:

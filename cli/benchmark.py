@@ -13,21 +13,22 @@ from ._options import Json
 
 __all__ = ["command"]
 
-_PARTS = ("formats", "tensors", "store", "loader", "convert", "model", "evaluation", "wire", "simulate")
+_PARTS = ("formats", "tensors", "store", "loader", "convert", "model", "evaluation", "wire", "stream", "simulate")
 
 
 def command(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Any of formats, tensors, store, loader, convert, model, evaluation, wire, simulate; default: all.",
+            help="Any of formats, tensors, store, loader, convert, model, evaluation, wire, stream, simulate; "
+            "default: all.",
             show_default=False,
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="The median of this many runs is printed.", min=1, max=100)] = 5,
     json: Json = False,
 ) -> None:
-    """Measure formats, tensors, the store, the loader, the detector, scores and the network against peers."""
+    """Measure formats, tensors, the store, the loader, the detector, scores, the network and streams against peers."""
     from eventdet.streaming.hardware import machine
 
     chosen = [check_option("part", part, _PARTS) for part in parts or _PARTS]
