@@ -86,6 +86,9 @@ def command(
         float, typer.Option(help="Overlap above which the lower score is suppressed.", min=0.0, max=1.0)
     ] = 0.45,
     max_det: Annotated[int, typer.Option(help="Most detections a window.", min=1)] = 100,
+    track: Annotated[
+        bool, typer.Option("--track", help="Follow objects: boxes get ids, ages and velocities, and are predicted.")
+    ] = False,
     fit: Fit = "scale",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or int8.")] = "auto",
     runtime: Runtime = "torch",
@@ -154,6 +157,7 @@ def command(
             conf=conf,
             iou=iou,
             max_detections=max_det,
+            track=track,
             fit=fit,
             start_us=start_us,
             stop_us=stop_us,

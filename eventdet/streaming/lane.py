@@ -11,11 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.formats import Window
 from eventdet.geometry import PixelMap
 from eventdet.pace import Pacer
 from eventdet.preprocessing import event_histogram
+from eventdet.sinks import TrackColumns
 from eventdet.sources import EventSource, LiveSource
 
 from .continuity import Continuity
@@ -103,6 +105,7 @@ class Lane:
         self.tally = RunTally(begin_ns=self._clock.now_ns())
         self._overload = Overload(self.options)
         every = self.reset_steps if self.options.state == "reset" else None
+        self._tracker = self.options.tracker(self.source.sensor_size)
         self._continuity = Continuity(every, self.grid.stride_us)
         self._offset = self._next_seq = 0
         self._open(self.grid.start_us)
@@ -153,6 +156,18 @@ class Lane:
         begin = self._clock.now_ns()
         event_histogram(window.events, (window.t0_us, window.t1_us), bins=1, pixel_map=self.pixels, out=out)
         taken.spans.append(Span("tensor", begin, self._clock.now_ns() - begin))
+
+    def follow(self, taken: Taken, boxes: Boxes) -> tuple[Boxes, TrackColumns | None]:
+        """Return the tracks in a window with its detections; without a tracker, these."""
+        if self._tracker is None:
+            return boxes, None
+        begin = self._clock.now_ns()
+        if taken.reset_reason in ("seek", "backward"):
+            # Through a hole a track is predicted; elsewhere in time there is none.
+            self._tracker.reset()
+        tracks = self._tracker.update(boxes, taken.window.t1_us)
+        taken.spans.append(Span("track", begin, self._clock.now_ns() - begin))
+        return tracks.boxes, TrackColumns(tracks.age_us, tracks.velocity, tracks.is_predicted)
 
     def close(self) -> None:
         """Let go of the windows of the source."""

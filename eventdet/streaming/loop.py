@@ -7,10 +7,10 @@ bounded queue, the window in hand in the lane, the tensor in the step, and what 
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 import torch
@@ -86,7 +86,8 @@ class Streamer:
         self._trace = trace
         self._clock = clock
         self._lane = new_lane(source, detector, options, clock=clock)
-        self._iteration: Iterator[WindowResult] | None = None
+        # Not held: a loop that is left lets go of it, and so of the detector.
+        self._iteration: ReferenceType[Generator[WindowResult, None, None]] | None = None
 
     @classmethod
     def from_model(
@@ -174,8 +175,9 @@ class Streamer:
             When another iteration uses the detector.
         """
         self.close()
-        self._iteration = self._results()
-        return self._iteration
+        results = self._results()
+        self._iteration = ref(results)
+        return results
 
     def __aiter__(self) -> AsyncIterator[WindowResult]:
         """Yield the same without holding up the event loop: windows are run in a thread."""
@@ -183,10 +185,9 @@ class Streamer:
 
     def close(self) -> None:
         """End the iteration that is under way, as if its loop had been left; results that are out stay valid."""
-        close = getattr(self._iteration, "close", None)
-        if close is not None:
-            close()
-        self._iteration = None
+        results = None if self._iteration is None else self._iteration()
+        if results is not None:
+            results.close()
 
     def stop(self) -> None:
         """End the iteration before its next window, and any later one; soon also while a window is waited for.
@@ -209,7 +210,7 @@ class Streamer:
         """Return what the latest iteration did up to now; any thread may ask, at any time."""
         return self._lane.tally.summary(self._source.report, self._notes())
 
-    def _results(self) -> Iterator[WindowResult]:
+    def _results(self) -> Generator[WindowResult, None, None]:
         lane = self._lane
         buffer = np.zeros((1, _POLARITIES, *self._detector.config.input_size), np.uint8)
         with leased(self._detector), closing(lane):
@@ -314,6 +315,8 @@ def make_result(
     boxes = _detections(lane.pixels, size, logits, detector, lane.options, t_us=window.t1_us)
     done = clock.now_ns()
     taken.spans.append(Span("decode", begin, done - begin))
+    boxes, tracks = lane.follow(taken, boxes)
+    done = clock.now_ns()
     stages = {span.name: span.duration_ns for span in taken.spans}
     if taken.late_ns is not None:
         stages["late"] = max(0, taken.late_ns)
@@ -330,6 +333,7 @@ def make_result(
         dropped_events=lane.tally.events_dropped,
         reset_reason=taken.reset_reason,
         events=window.events,
+        tracks=tracks,
     )
     lane.tally.add(result, events_cut=lane.pixels.count_cut(window.events.x, window.events.y), now_ns=done)
     return result
@@ -348,7 +352,7 @@ def _detections(
     boxes = boxes_from_logits(
         [scale.numpy() for scale in logits],
         detector.config,
-        conf=options.conf,
+        conf=options.least_score,
         iou=options.iou,
         max_det=options.max_detections,
         t_us=t_us,

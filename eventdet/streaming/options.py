@@ -4,8 +4,14 @@ from dataclasses import dataclass
 
 from eventdet.errors import OptionError, check_option
 from eventdet.formats import WindowGrid, check_grid
+from eventdet.geometry import SensorSize
+from eventdet.tracking import Tracker, TrackerConfig
 
 __all__ = ["LATE", "STATES", "StreamOptions"]
+
+_LOW_SCORE = 0.1
+_NEW_MARGIN = 0.1
+"""ByteTrack's."""
 
 STATES = ("keep", "reset")
 """``keep`` carries the membranes from window to window; ``reset`` puts them to rest every few windows."""
@@ -67,6 +73,9 @@ class StreamOptions:
     thin: float = 0.5
     """Share of the events that ``late="thin"`` drops from a window that is late."""
 
+    track: bool = False
+    """Whether results are tracks: detections from `conf` on begin one 0.1 above it, those from 0.1 on go on with it."""
+
     def __post_init__(self) -> None:
         """Check what does not depend on the recording.
 
@@ -90,6 +99,20 @@ class StreamOptions:
                 "max_latency is for windows that are dropped or thinned when late, got late block",
                 hint="use --late latest or --late thin",
             )
+
+    @property
+    def least_score(self) -> float:
+        """Lowest score of a detection that is of use: a tracker takes lower ones too."""
+        return min(_LOW_SCORE, self.conf) if self.track else self.conf
+
+    def tracker(self, sensor_size: SensorSize) -> Tracker | None:
+        """Return a new tracker; None: results are detections."""
+        if not self.track:
+            return None
+        rules = TrackerConfig(
+            high_score=self.conf, low_score=self.least_score, new_score=min(1.0, self.conf + _NEW_MARGIN)
+        )
+        return Tracker(rules, sensor_size=sensor_size)
 
     def grid(self, trained_us: int) -> WindowGrid:
         """Return where the windows lie.

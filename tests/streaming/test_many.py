@@ -1,11 +1,13 @@
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import eventdet
+from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.models import StreamingDetector
 from eventdet.sinks import WindowResult
@@ -55,6 +57,13 @@ def test_a_detector_runs_one_stream_at_a_time(detector: StreamingDetector) -> No
     with pytest.raises(OptionError, match="one stream at a time"):
         list(StreamGroup([_source()], detector, make_options()))
     first.close()
+    assert len(list(second)) == 8
+
+
+def test_a_loop_that_is_left_lets_the_detector_go(detector: StreamingDetector) -> None:
+    first, second = (Streamer(_source(), detector, make_options()) for _ in range(2))
+    for _ in first:
+        break
     assert len(list(second)) == 8
 
 
@@ -112,6 +121,36 @@ def test_windows_by_count_are_those_of_the_cutter(detector: StreamingDetector) -
     ]
     header = Streamer(source, detector, options).header
     assert (header.window_events, header.stride_events, header.window_us) == (700, 300, 50_000)
+
+
+def test_results_are_the_tracks_of_the_detections_and_a_seek_forgets_them(
+    detector: StreamingDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_moving_box(*_logits: object, t_us: int, **_options: object) -> list[Boxes]:
+        return [Boxes.from_xywh([[5 + t_us / 20_000, 10, 30, 20]], t=t_us, score=0.9)]
+
+    monkeypatch.setattr("eventdet.streaming.loop.boxes_from_logits", one_moving_box)
+    options = make_options(conf=0.3)
+    detections = list(Streamer(_source(), detector, options))
+    tracker = replace(options, track=True).tracker(SMALL)
+    assert tracker is not None
+    expected = [tracker.update(result.boxes, result.t_us) for result in detections]
+    assert any(len(tracks) for tracks in expected)
+    streamer = Streamer(_source(), detector, replace(options, track=True))
+    results = []
+    for result in streamer:
+        results.append(result)
+        if result.seq == 7:
+            streamer.seek(0)
+        if result.seq == 8:
+            break
+    for result, tracks in zip(results, expected, strict=False):
+        np.testing.assert_array_equal(result.boxes.track_id, tracks.boxes.track_id)
+        assert result.tracks is not None
+        np.testing.assert_array_equal(result.tracks.age_us, tracks.age_us)
+        np.testing.assert_array_equal(result.tracks.velocity, tracks.velocity)
+    assert len(results[8].boxes) == 0
+    assert "track" in results[0].latency_ms
 
 
 def test_a_trace_keeps_the_newest_windows_and_its_stages_follow_each_other(
