@@ -17,7 +17,8 @@ from eventdet.evaluation import AveragePrecision, average_precision
 from eventdet.models.training import DataOptions, Recipe, TrainConfig, fit
 from eventdet.models.zoo import save_detector
 from eventdet.preprocessing.dataset import Augmentation
-from eventdet.simulation import DatasetOptions, SimulationConfig, write_dataset
+from eventdet.simulation import SimulationConfig
+from eventdet.simulation.dataset import DatasetOptions, write_dataset
 from eventdet.sources import SyntheticSource
 from eventdet.streaming import Streamer, StreamOptions
 

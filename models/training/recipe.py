@@ -85,8 +85,11 @@ class DataOptions:
             raise OptionError(f"workers must be >= 0, got {self.workers}")
         if not 0 <= self.mosaic <= 1 or not all(0 <= share <= 1 for share in self.hsv):
             raise OptionError(f"mosaic and hsv must be in 0..1, got {self.mosaic} and {self.hsv}")
-        if self.order == "stream" and self.format != "events":
-            raise OptionError("order stream needs recordings, got pictures", hint="use order shuffle")
+        if self.format == "coco" and (self.order != "shuffle" or self.workers):
+            raise OptionError(
+                f"pictures are shuffled and made in this process, got order {self.order} and {self.workers} workers",
+                hint="leave out --order and --workers",
+            )
 
 
 @dataclass(frozen=True, slots=True)

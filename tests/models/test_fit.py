@@ -143,6 +143,7 @@ print(json.dumps([seen, digest.hexdigest()]))
     assert [step for step, _ in metrics_of(tmp_path / "run")] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_workers_do_not_change_the_losses(drives: Path, tmp_path: Path) -> None:
     recipe = recipe_of(2)
     fit(drives, recipe, tmp_path / "plain")
@@ -253,6 +254,7 @@ def test_an_empty_label_file_beside_a_full_one_does_not_matter(drives: Path, tmp
         (["--config", "none.toml"], 3, "none.toml: recipe cannot be read"),
         (["--device", "tpu9"], 2, "device must be"),
         (["--order", "stream"], 2, "order stream needs readout steps"),
+        (["--format", "coco", "--workers", "2"], 2, "pictures are shuffled"),
         (["--val", "none"], 3, "none: no such file or folder"),
         (["--size", "100x64"], 2, "multiples of 32"),
     ],
