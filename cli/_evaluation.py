@@ -12,7 +12,7 @@ from ._progress import progress_bar
 
 if TYPE_CHECKING:
     from eventdet.boxes import Boxes
-    from eventdet.evaluation import Evaluation, RecordingResults
+    from eventdet.evaluation import Evaluation, RecordingResults, TrackScores
     from eventdet.formats.prophesee_boxes import LabelFile
     from eventdet.geometry import SensorSize
     from eventdet.sinks import StreamHeader
@@ -183,7 +183,11 @@ def _sound(file: "LabelFile", path: Path, notes: list[str]) -> "Boxes":
     """Return the rows that are boxes, with a note of those that are none."""
     if dropped := int(np.sum(~file.is_sound)):
         notes.append(f"{path}: {dropped} rows that are no box left out")
-    return file.boxes[file.is_sound]
+    boxes = file.boxes[file.is_sound]
+    # The layout has no word for boxes without a track: who has none writes 0, and no track is in two places at once.
+    if not boxes.track_id.any() and len(np.unique(boxes.t)) < len(boxes):
+        return replace(boxes, track_id=np.full(len(boxes), -1))
+    return boxes
 
 
 def _expand(sources: Sequence[str]) -> list[str]:
@@ -277,6 +281,11 @@ def format_evaluations(evaluated: Evaluated, evaluations: Sequence["Evaluation"]
         "",
         _alarm_line(first),
         *(
+            _track_line(evaluation.protocol.name, evaluation.tracks)
+            for evaluation in evaluations
+            if evaluation.tracks is not None
+        ),
+        *(
             f"{evaluation.protocol.name}: dropped {what} "
             + ", ".join(f"{rule} {count:,}" for rule, count in dropped.items())
             for evaluation in evaluations
@@ -317,6 +326,21 @@ def _alarm_line(evaluation: "Evaluation") -> str:
     return (
         f"false positives per minute: {alarms.per_minute:.1f} "
         f"({alarms.num_boxes:,} boxes in {alarms.free_us / 1e6:.1f} s without labels)"
+    )
+
+
+def _track_line(name: str, tracks: "TrackScores") -> str:
+    scores = {
+        "HOTA": tracks.hota,
+        "DetA": tracks.detection_accuracy,
+        "AssA": tracks.association_accuracy,
+        "IDF1": tracks.idf1,
+        "MOTA": tracks.mota,
+    }
+    listed = "  ".join(f"{what} {_percent(value).strip()}" for what, value in scores.items())
+    return (
+        f"tracks ({name}): {listed}  "
+        f"({tracks.num_switches:,} switches, {tracks.num_labels:,} labels, {tracks.num_found:,} boxes)"
     )
 
 

@@ -43,6 +43,9 @@ def command(
     alarm_score: Annotated[
         float, typer.Option(help="Lowest score of a false positive where nothing is labelled.", min=0.0, max=1.0)
     ] = 0.25,
+    tracks: Annotated[
+        bool, typer.Option("--tracks", help="Score track ids too: HOTA, IDF1, MOTA.", show_default=False)
+    ] = False,
     classes: Annotated[str, typer.Option(help="Names by class id, for .npy.")] = "car,pedestrian",
     conf: Annotated[float, typer.Option(help="With --weights: lowest score.", min=0.0, max=1.0)] = 0.001,
     iou: Annotated[float, typer.Option(help="With --weights: overlap that suppresses.", min=0.0, max=1.0)] = 0.45,
@@ -71,6 +74,8 @@ def command(
     from ._evaluation import detect_recordings, format_evaluations, read_recordings, with_constant_latency, write_report
 
     protocols = _protocols(protocol, matching, tolerance)
+    if tracks and weights is not None:
+        raise OptionError("--tracks is for saved detections", hint="evaluate detections that carry track ids")
     if weights is None:
         if not labels:
             raise OptionError("saved detections need --labels", hint="or run a detector with --weights")
@@ -96,6 +101,7 @@ def command(
             num_classes=len(evaluated.class_names),
             with_latency=latency is not None,
             alarm_score=alarm_score,
+            with_tracks=tracks,
         )
         for rules in protocols
     ]

@@ -18,6 +18,7 @@ from .average_precision import AveragePrecision, average_precision, check_boxes
 from .false_alarms import FalseAlarms, count_false_alarms
 from .matching import Results, boxes_at
 from .protocols import Protocol
+from .track_scores import TrackScores, count_tracks
 
 __all__ = ["Evaluation", "RecordingResults", "RecordingScore", "digest", "evaluate"]
 
@@ -83,6 +84,9 @@ class Evaluation:
     false_alarms: FalseAlarms
     """Where nothing is labelled."""
 
+    tracks: TrackScores | None = None
+    """How well tracks follow labelled objects; None unless asked for."""
+
     def to_dict(self, class_names: Sequence[str]) -> dict[str, object]:
         """Return everything as plain values, with curves and with the versions that computed it; None for NaN."""
         scores = self.scores
@@ -117,6 +121,7 @@ class Evaluation:
                 "boxes": self.false_alarms.num_boxes,
                 "label_free_s": self.false_alarms.free_us / 1e6,
             },
+            "tracks": None if self.tracks is None else self.tracks.to_dict(),
             "recordings": [
                 row._asdict() | {"map50": _known(row.map50), "map50_95": _known(row.map50_95)}
                 for row in self.recordings
@@ -136,6 +141,7 @@ def evaluate(
     num_classes: int,
     with_latency: bool = False,
     alarm_score: float = 0.25,
+    with_tracks: bool = False,
 ) -> Evaluation:
     """Return the scores of recordings under a protocol.
 
@@ -151,11 +157,13 @@ def evaluate(
         Match the newest result that was finished at the label's time, whatever the protocol's matching is.
     alarm_score : float
         Least score of a false positive where nothing is labelled.
+    with_tracks : bool
+        Score the tracks as well, of the boxes that the protocol matches.
 
     Raises
     ------
     OptionError
-        When there are no recordings, a box cannot be scored, or latencies are asked for and not known.
+        When there are no recordings, a box cannot be scored, or latencies or tracks are asked for and not known.
 
     Examples
     --------
@@ -193,6 +201,7 @@ def evaluate(
             FalseAlarms.plus,
             (count_false_alarms(each.results, each.labels, least_score=alarm_score) for each in recordings),
         ),
+        reduce(TrackScores.plus, (count_tracks(part.found, part.true) for part in parts)) if with_tracks else None,
     )
 
 

@@ -12,7 +12,7 @@ def assign_rows(cost: NDArray[np.float64], column_of_row: NDArray[np.int64]) -> 
     """Fill `column_of_row` with the columns that together cost least, a different one for each row.
 
     One row after another is added by the shortest augmenting path, in costs reduced by a potential of each row and
-    column (Jonker and Volgenant, 1987; Crouse, 2016, section II). There must be as many columns as rows, or more, and
+    column (Jonker and Volgenant, 1987; Crouse, 2016). There must be as many columns as rows, or more, and
     every cost must be finite. The time is that of rows² · columns.
     """
     rows, columns = cost.shape

@@ -1,7 +1,7 @@
 """Where boxes go: a Kalman filter of constant velocity in real time, for all tracks at once.
 
 Centre, width and height move alike and apart from each other: position and velocity of each are driven by white noise
-on the acceleration. In continuous time (Bar-Shalom, Li and Kirubarajan, 2001, equations 6.2.2-8 and -9) the prediction
+on the acceleration. In continuous time (Bar-Shalom, Li and Kirubarajan, 2001, section 6.2.2) the prediction
 over a span is that over its parts, however it is cut, so windows may be of any length, overlap or be missing. A filter
 by frame number, as trackers of video have it, would take every gap for one frame.
 
@@ -104,7 +104,7 @@ def predict(motion: Motion, span_us: int, noise: Noise) -> Motion:
 
 
 def correct(motion: Motion, xyxy: NDArray[np.float32], noise: Noise) -> Motion:
-    """Return the state after a detection of each box (Kalman, 1960; Bar-Shalom et al., 2001, table 5.2.4-1)."""
+    """Return the state after a detection of each box (Kalman, 1960; Bar-Shalom et al., 2001, section 5.2)."""
     measured = _measured(xyxy)
     size = _size(measured)
     variance = (noise.position * size) ** 2

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,25 @@ def test_latency_is_taken_as_given(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "newest-before, finished    0.0    0.0" in printed
     assert run(["evaluate", *pair, "--latency", "measured"]) == 2
     assert "latencies are not known" in capsys.readouterr().err
+
+
+def test_tracks_are_scored_where_both_sides_have_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # The object has another id from its last label on: 2 and 1 of 3 pairs are of the same tracks.
+    write_boxes(tmp_path / "drive.npy", replace(DRIVE, track_id=np.array([4, 4, 5])))
+    write_boxes(tmp_path / "drive_bbox.npy", replace(DRIVE, track_id=np.array([7, 7, 7])))
+    report = tmp_path / "scores.json"
+    pair = [str(tmp_path / "drive.npy"), "--labels", str(tmp_path / "drive_bbox.npy")]
+    assert run(["evaluate", *pair, "--tracks", "--json", str(report)]) == 0
+    # AssA = (2 * 2 / 3 + 1 / 3) / 3 = 5 / 9, HOTA its root, IDF1 = 2 * 2 / 6, MOTA = 1 - 1 / 3.
+    assert (
+        "tracks (rvt): HOTA 74.5  DetA 100.0  AssA 55.6  IDF1 66.7  MOTA 66.7  (1 switches" in capsys.readouterr().out
+    )
+    assert json.loads(report.read_text())["evaluations"][0]["tracks"]["switches"] == 1
+    # The layout stores no track as 0, which two boxes at one time cannot both be.
+    write_boxes(tmp_path / "drive.npy", Boxes.concatenate([DRIVE, DRIVE]))
+    assert run(["evaluate", *pair, "--tracks"]) == 2
+    assert "detections must have track ids" in capsys.readouterr().err
+    assert run(["evaluate", str(tmp_path / "drive_td.dat"), "--weights", MODEL, "--tracks"]) == 2
 
 
 @pytest.mark.parametrize(
