@@ -5,6 +5,7 @@ Batches are asked for by number, so that a run that is stopped and resumed sees 
 
 import math
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -139,6 +140,8 @@ class _Run:
     def to_the_end(self, batches: BatchSource) -> TrainResult:
         """Run until there is a reason not to, and save."""
         if self.processes.world_size > 1:
+            # Kernels of one pixel have two layouts at once; DDP remarks on the one that it would not have chosen.
+            warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
             self.network = DistributedDataParallel(self.detector)
         started, before_s, longest_s, loss = time.monotonic(), self.elapsed_s, 0.0, math.nan
         while not (reason := self._reason_to_stop(time.monotonic() - started + longest_s)):
