@@ -51,6 +51,15 @@ class Evaluated:
     notes: tuple[str, ...] = ()
     """What else to know."""
 
+    @property
+    def data(self) -> str:
+        """How many recordings, and whether their events are simulated."""
+        synthetic = {each.synthetic for each in self.recordings}
+        kinds = [
+            name for known, name in ((True, "synthetic"), (False, "real"), (None, "unknown")) if known in synthetic
+        ]
+        return f"{len(self.recordings)} recordings ({', '.join(kinds)} data)"
+
 
 def read_recordings(
     detections: Sequence[Path], labels: Sequence[Path], *, class_names: tuple[str, ...], size: "SensorSize | None"
@@ -260,12 +269,9 @@ def write_report(path: Path, evaluated: Evaluated, evaluations: Sequence["Evalua
 
 def format_evaluations(evaluated: Evaluated, evaluations: Sequence["Evaluation"]) -> str:
     """Return the table of protocols, that of recordings, and what was left out."""
-    synthetic = {each.synthetic for each in evaluated.recordings}
-    kinds = [name for known, name in ((True, "synthetic"), (False, "real"), (None, "unknown")) if known in synthetic]
     first = evaluations[0]
     lines = [
-        f"{len(evaluated.recordings)} recordings ({', '.join(kinds)} data), "
-        f"weights {', '.join(digest[:12] for digest in evaluated.weights) or 'unknown'}",
+        f"{evaluated.data}, weights {', '.join(digest[:12] for digest in evaluated.weights) or 'unknown'}",
         "",
         f"{'protocol':<14} {'matching':<22} {'mAP':>6} {'mAP50':>6} {'small':>6} {'medium':>6} {'large':>6} "
         + " ".join(f"{name[:10]:>10}" for name in evaluated.class_names)

@@ -55,6 +55,10 @@ def command(
     sensor_size: SensorSizeText = None,
     format: Annotated[str, typer.Option(help="events, or coco: a folder of pictures.")] = "events",  # noqa: A002
     json: Annotated[Path | None, typer.Option(help="Write everything here as JSON.", show_default=False)] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(help="Write precision over recall here, .png and .csv (extra plots).", show_default=False),
+    ] = None,
     quiet: Quiet = False,
 ) -> int:
     """Score detections against labels under a named protocol, or under all of them side by side."""
@@ -71,9 +75,12 @@ def command(
         return 0
 
     # It loads NumPy, which `eventdet --help` does without.
+    from ._curves import check_curves, write_curves
     from ._evaluation import detect_recordings, format_evaluations, read_recordings, with_constant_latency, write_report
 
     protocols = _protocols(protocol, matching, tolerance)
+    if plots is not None:
+        check_curves(plots)
     if tracks and weights is not None:
         raise OptionError("--tracks is for saved detections", hint="evaluate detections that carry track ids")
     if weights is None:
@@ -107,6 +114,8 @@ def command(
     ]
     if json is not None:
         write_report(json, evaluated, evaluations)
+    if plots is not None:
+        write_curves(plots, evaluations, evaluated.class_names, title=evaluated.data)
     typer.echo(format_evaluations(evaluated, evaluations))
     return _EXIT_PARTIAL if evaluated.skipped else 0
 

@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 from dataclasses import replace
@@ -130,6 +131,20 @@ def test_tracks_are_scored_where_both_sides_have_ids(tmp_path: Path, capsys: pyt
     assert run(["evaluate", *pair, "--tracks"]) == 2
     assert "detections must have track ids" in capsys.readouterr().err
     assert run(["evaluate", str(tmp_path / "drive_td.dat"), "--weights", MODEL, "--tracks"]) == 2
+
+
+def test_curves_are_written_as_pictures_and_tables(tmp_path: Path) -> None:
+    write_boxes(tmp_path / "drive.npy", DRIVE[:2])
+    write_boxes(tmp_path / "drive_bbox.npy", DRIVE)
+    pair = [str(tmp_path / "drive.npy"), "--labels", str(tmp_path / "drive_bbox.npy")]
+    assert run(["evaluate", *pair, "--plots", str(tmp_path / "plots")]) == 0
+    assert (tmp_path / "plots/precision_recall_rvt.png").read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "plots/precision_recall_rvt.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["iou"] == "0.50"]
+    # Two of three labels are found, without a false box; pedestrians have no labels, and no curve.
+    assert [row["class"] for row in rows] == ["car"] * 101
+    assert [float(row["precision"]) for row in rows] == [1.0] * 67 + [0.0] * 34
+    assert run(["evaluate", *pair, "--plots", str(tmp_path / "drive.npy")]) == 1
 
 
 @pytest.mark.parametrize(
