@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from eventdet.sinks import EventRecorder, Outputs, StreamHeader
     from eventdet.sources import EventSource
     from eventdet.streaming import Streamer, StreamSummary, TraceLog
+    from eventdet.streaming.delay import DelayWatch
 
 __all__ = ["RunOptions", "format_summary", "run_stream"]
 
@@ -47,6 +48,7 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
     from eventdet.sources import LiveSource
 
     outputs, recorder = None, None
+    watch = _delay_watch(source)
     try:
         with ExitStack() as stack:
             interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
@@ -63,6 +65,8 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
             count = stack.enter_context(monitored(source, outputs, log, wanted.metrics_port))
             advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=log.quiet))
             for result in streamer:
+                if watch is not None:
+                    watch.add(result)
                 outputs.write(result)
                 if outputs.is_done:
                     return 0
@@ -76,7 +80,20 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
             _say_outcome(streamer.summary(), source, outputs, recorder, log)
         raise
     _say_outcome(streamer.summary(), source, outputs, recorder, log)
+    if watch is not None:
+        delay = watch.summary()
+        line = f"event to detection: {delay.num_found} of {delay.num_objects} labelled objects found"
+        line += f", {delay.median_ms:.0f} ms after they appear at the median, at most {delay.max_ms:.0f}"
+        log.say("delay", line if delay.num_found else line.partition(",")[0], **delay._asdict())
     return EXIT_INTERRUPTED if interrupted() else 0
+
+
+def _delay_watch(source: "EventSource") -> "DelayWatch | None":
+    """Return what looks for the labelled objects of a simulated source; None where there are no labels."""
+    from eventdet.sources import SyntheticSource
+    from eventdet.streaming.delay import DelayWatch
+
+    return DelayWatch(source.labels) if isinstance(source, SyntheticSource) else None
 
 
 def _open_outputs(source: "EventSource", header: "StreamHeader", wanted: RunOptions) -> "Outputs":
