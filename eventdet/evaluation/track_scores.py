@@ -90,7 +90,8 @@ class TrackScores:
 
     @property
     def _association(self) -> NDArray[np.float64]:
-        return self.association / np.maximum(self.hits, 1)
+        share = self.association / np.maximum(self.hits, 1)
+        return share if self.num_labels + self.num_found else np.full_like(share, np.nan)
 
     def to_dict(self) -> dict[str, float | int | None]:
         """Return scores and counts as plain values; None for NaN."""

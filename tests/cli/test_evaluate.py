@@ -133,6 +133,22 @@ def test_tracks_are_scored_where_both_sides_have_ids(tmp_path: Path, capsys: pyt
     assert run(["evaluate", str(tmp_path / "drive_td.dat"), "--weights", MODEL, "--tracks"]) == 2
 
 
+def test_files_without_labels_have_no_score_and_files_that_are_none_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_boxes(tmp_path / "drive.npy", DRIVE)
+    write_boxes(tmp_path / "drive_bbox.npy", Boxes.empty())
+    pair = [str(tmp_path / "drive.npy"), "--labels", str(tmp_path / "drive_bbox.npy")]
+    assert run(["evaluate", *pair, "--tracks"]) == 0
+    assert "tracks (rvt): HOTA -  DetA -  AssA -  IDF1 -  MOTA -" in capsys.readouterr().out
+    (tmp_path / "drive_bbox.npy").write_bytes(b"")
+    assert run(["evaluate", *pair]) == 3
+    assert "drive_bbox.npy: file is empty" in capsys.readouterr().err
+    write_boxes(tmp_path / "drive_bbox.npy", replace(DRIVE, class_id=np.full(3, 9)))
+    assert run(["evaluate", *pair]) == 2
+    assert "labels: class ids must be in 0..1, got 9 in box 0" in capsys.readouterr().err
+
+
 def test_curves_are_written_as_pictures_and_tables(tmp_path: Path) -> None:
     write_boxes(tmp_path / "drive.npy", DRIVE[:2])
     write_boxes(tmp_path / "drive_bbox.npy", DRIVE)
