@@ -82,7 +82,7 @@ def command(
     if plots is not None:
         check_curves(plots)
     if tracks and weights is not None:
-        raise OptionError("--tracks is for saved detections", hint="evaluate detections that carry track ids")
+        raise OptionError("--tracks is for saved detections", hint="evaluate what `eventdet stream --track` wrote")
     if weights is None:
         if not labels:
             raise OptionError("saved detections need --labels", hint="or run a detector with --weights")
