@@ -14,7 +14,8 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 if TYPE_CHECKING:
     from eventdet.service import SourceSpec, WorkerStatus
     from eventdet.sinks import Outputs, WindowResult
-    from eventdet.sources import EventSource
+    from eventdet.streaming import Streamer
+    from eventdet.wire import LinkReport
 
 __all__ = [
     "Cluster",
@@ -125,7 +126,7 @@ def resolved_config(context: typer.Context) -> str:
 
 @contextmanager
 def monitored(
-    source: "EventSource", outputs: "Outputs", log: StreamLog, port: int | None
+    streamer: "Streamer", outputs: "Outputs", log: StreamLog, port: int | None, link: "LinkReport | None" = None
 ) -> Iterator[Callable[["WindowResult"], None]]:
     """Count what is handed out, say what outputs lose their connections, and serve metrics when a port is given.
 
@@ -134,29 +135,29 @@ def monitored(
     callable
         Takes each result.
     """
-    from eventdet.service import MetricsServer, Sample, StreamState
-    from eventdet.service.state import delivery_samples, link_samples
-    from eventdet.sources import LiveSource
+    from eventdet.service import MetricsServer, Sample, StreamHealth
+    from eventdet.service.state import counts_of, delivery_samples, link_samples, stream_samples
 
-    state = StreamState()
+    beats = StreamHealth()
 
     def samples() -> Iterator[Sample]:
-        yield from state.samples()
+        yield from stream_samples(streamer.summary())
+        yield Sample("seconds_since_window", beats.silent_s, "Time since the latest window.", "gauge")
         yield from delivery_samples(outputs.deliveries)
-        if isinstance(source, LiveSource):
-            yield from link_samples(source.link_report)
+        if link is not None:
+            yield from link_samples(link)
 
     due_s = time.monotonic() + _PROGRESS_S
     were_connected: dict[str, bool] = {}
 
     def add(result: "WindowResult") -> None:
         nonlocal due_s
-        state.add(result)
+        beats.beat()
         if time.monotonic() < due_s:
             return
         due_s = time.monotonic() + _PROGRESS_S
         if log.is_json:
-            log.say("progress", f"at {result.t_us / 1e6:.3f} s", **state.counts, t_us=result.t_us)
+            log.say("progress", f"at {result.t_us / 1e6:.3f} s", **counts_of(streamer.summary()), t_us=result.t_us)
         for target, report in outputs.deliveries.items():
             if were_connected.get(target, True) != report.is_connected:
                 now = "connected" if report.is_connected else f"not connected: {report.error or 'no answer yet'}"
@@ -165,7 +166,7 @@ def monitored(
 
     with ExitStack() as stack:
         if port is not None:
-            server = stack.enter_context(MetricsServer(port, samples, state.health))
+            server = stack.enter_context(MetricsServer(port, samples, lambda: beats.health(streamer.summary())))
             _say_address(log, server.address)
         yield add
 

@@ -11,7 +11,7 @@ from ._service import monitored
 from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 if TYPE_CHECKING:
-    from eventdet.sinks import EventRecorder, Outputs, StreamHeader
+    from eventdet.sinks import EventRecorder, Outputs
     from eventdet.sources import EventSource
     from eventdet.streaming import Streamer, StreamSummary, TraceLog
     from eventdet.streaming.delay import DelayWatch
@@ -54,15 +54,16 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
             interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
             if isinstance(source, LiveSource):
                 stack.enter_context(source)
-            outputs = stack.enter_context(_open_outputs(source, streamer.header, wanted))
+            outputs = stack.enter_context(_open_outputs(source, streamer, wanted))
             for sink in outputs.sinks:
                 if sink.greeting:
                     # Said in quiet runs too: nobody could guess the address.
                     log.write({"level": "info", "event": "page", "message": sink.greeting, "output": sink.target})
             recorder = _open_recorder(source, wanted.record)
+            link = source.link_report if isinstance(source, LiveSource) else None
             if recorder is not None:
                 stack.enter_context(recorder)
-            count = stack.enter_context(monitored(source, outputs, log, wanted.metrics_port))
+            count = stack.enter_context(monitored(streamer, outputs, log, wanted.metrics_port, link))
             advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=log.quiet))
             for result in streamer:
                 if watch is not None:
@@ -96,13 +97,14 @@ def _delay_watch(source: "EventSource") -> "DelayWatch | None":
     return DelayWatch(source.labels) if isinstance(source, SyntheticSource) else None
 
 
-def _open_outputs(source: "EventSource", header: "StreamHeader", wanted: RunOptions) -> "Outputs":
+def _open_outputs(source: "EventSource", streamer: "Streamer", wanted: RunOptions) -> "Outputs":
     from eventdet.sinks import Outputs, plan_resume
     from eventdet.sources import LiveSource
 
-    plan = None
+    header, plan = streamer.header, None
     if wanted.resume:
         plan = plan_resume(wanted.targets, header=header, renumber=isinstance(source, LiveSource))
+        streamer.hurry_until(plan.stop_us)
     return Outputs(wanted.targets, header=header, allow_remote=wanted.allow_remote, resume=plan)
 
 

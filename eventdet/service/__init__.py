@@ -3,7 +3,7 @@
 from .config import format_config, read_config
 from .metrics import Health, MetricsServer, Sample
 from .sources import SourceSpec, read_sources
-from .state import StreamState
+from .state import StreamHealth
 from .workers import StreamProcess, Supervisor, WorkerStatus
 
 __all__ = [
@@ -11,8 +11,8 @@ __all__ = [
     "MetricsServer",
     "Sample",
     "SourceSpec",
+    "StreamHealth",
     "StreamProcess",
-    "StreamState",
     "Supervisor",
     "WorkerStatus",
     "format_config",

@@ -97,6 +97,7 @@ class Lane:
         self.options = options
         self._clock = clock
         self._sought_us: int | None = None
+        self.hurry_until_us: int | None = None
         self._windows: Iterator[Window] = iter(())
         self._read_ns = 0
 
@@ -177,7 +178,11 @@ class Lane:
 
     def _open(self, start_us: int | None) -> None:
         self._pacer = Pacer(
-            self.options.pace, clock=self._clock.now_ns, sleep=self._clock.sleep, should_stop=self._is_disturbed
+            self.options.pace,
+            clock=self._clock.now_ns,
+            sleep=self._clock.sleep,
+            should_stop=self._is_disturbed,
+            hurry_until_us=self.hurry_until_us,
         )
         self._windows = self.source.cut(self.grid._replace(start_us=start_us), on_read=self._add_read)
 

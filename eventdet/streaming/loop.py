@@ -206,6 +206,10 @@ class Streamer:
         """
         self._lane.seek(t_us)
 
+    def hurry_until(self, t_us: int) -> None:
+        """Let the next iteration run through what ends by `t_us` without waiting, whatever the pace."""
+        self._lane.hurry_until_us = t_us
+
     def summary(self) -> StreamSummary:
         """Return what the latest iteration did up to now; any thread may ask, at any time."""
         return self._lane.tally.summary(self._source.report, self._notes())

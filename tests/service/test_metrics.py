@@ -4,21 +4,34 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from eventdet import Boxes
 from eventdet.errors import OutputError
-from eventdet.service import Health, MetricsServer, Sample, StreamState
-from eventdet.service.state import LINK_FAULTS, delivery_samples, link_samples
-from eventdet.sinks import WindowResult
+from eventdet.report import ReadReport
+from eventdet.service import Health, MetricsServer, Sample, StreamHealth
+from eventdet.service.state import LINK_FAULTS, delivery_samples, link_samples, stream_samples
 from eventdet.sinks.delivery import DeliveryReport
+from eventdet.streaming import LatencySummary, StreamSummary
 from eventdet.wire import LinkReport
 
 parser = pytest.importorskip("prometheus_client.parser", reason="the extra metrics is not installed")
 
-RESULT = WindowResult(3, 150_000, 200_000, 1200, Boxes.from_xywh([[1, 2, 3, 4]]), {"inference": 12.5, "total": 14.0}, 2)
+LATENCY = LatencySummary(p50=12.5, p95=20.0, p99=30.0, max=40.0, mean=14.0)
+SUMMARY = StreamSummary(
+    num_windows=2,
+    num_events=2400,
+    num_boxes=3,
+    events_cut=0,
+    recorded_s=0.2,
+    wall_s=0.3,
+    report=ReadReport(),
+    notes=(),
+    latency_ms={"total": LATENCY},
+    windows_skipped=4,
+    events_dropped=5,
+    resets={"start": 1, "gap": 6},
+)
 
 
 class _Clock:
@@ -35,16 +48,15 @@ def clock() -> _Clock:
 
 @pytest.fixture
 def server(clock: _Clock) -> Iterator[MetricsServer]:
-    state = StreamState(stale_s=30.0, clock=clock)
-    state.add(replace(RESULT, reset_reason="gap"))
-    state.add(RESULT)
+    beats = StreamHealth(stale_s=30.0, clock=clock)
+    beats.beat()
 
     def samples() -> Iterator[Sample]:
-        yield from state.samples()
+        yield from stream_samples(SUMMARY)
         yield from delivery_samples({"zmq://a": DeliveryReport(5, 2, 3, 1, True), "udp://b": DeliveryReport(9)})
         yield from link_samples(LinkReport(frames=7, lost_frames=2))
 
-    with MetricsServer(0, samples, state.health) as running:
+    with MetricsServer(0, samples, lambda: beats.health(SUMMARY)) as running:
         yield running
 
 
@@ -68,15 +80,14 @@ def test_prometheus_reads_every_count(server: MetricsServer) -> None:
     expected = {
         ("eventdet_windows_total",): 2,
         ("eventdet_events_total",): 2400,
-        ("eventdet_boxes_total",): 2,
-        ("eventdet_state_resets_total",): 1,
-        ("eventdet_windows_skipped_total",): 2,
-        ("eventdet_stream_time_seconds",): 0.2,
-        ("eventdet_seconds_since_window",): 0,
-        ("eventdet_latency_seconds", "inference"): 0.0125,
-        ("eventdet_latency_seconds", "total"): 0.014,
-        ("eventdet_latency_sum_seconds_total", "inference"): 0.025,
-        ("eventdet_latency_sum_seconds_total", "total"): 0.028,
+        ("eventdet_boxes_total",): 3,
+        ("eventdet_windows_skipped_total",): 4,
+        ("eventdet_events_dropped_total",): 5,
+        ("eventdet_recorded_seconds_total",): 0.2,
+        ("eventdet_state_resets_total", "gap"): 6,
+        ("eventdet_latency_seconds", "0.5", "total"): 0.0125,
+        ("eventdet_latency_seconds", "0.99", "total"): 0.03,
+        ("eventdet_latency_seconds", "1", "total"): 0.04,
         ("eventdet_output_sent_total", "zmq://a"): 5,
         ("eventdet_output_dropped_total", "zmq://a"): 2,
         ("eventdet_output_reconnects_total", "zmq://a"): 1,
@@ -92,7 +103,7 @@ def test_prometheus_reads_every_count(server: MetricsServer) -> None:
 
 def test_health_turns_when_windows_stay_away(server: MetricsServer, clock: _Clock) -> None:
     status, body = _get(server, "/healthz")
-    assert (status, json.loads(body)["status"], json.loads(body)["windows"]) == (200, "ok", 2)
+    assert (status, json.loads(body)["status"], json.loads(body)["num_windows"]) == (200, "ok", 2)
     clock.now_s += 31
     status, body = _get(server, "/healthz")
     assert (status, json.loads(body)["status"], json.loads(body)["seconds_since_window"]) == (503, "failing", 31)

@@ -149,3 +149,12 @@ def test_thinning_keeps_the_share_and_spreads_it(num_events: int, share: float) 
         gaps = np.diff(kept.t)
         assert gaps.min() >= 1
         assert gaps.max() - gaps.min() <= 1
+
+
+def test_what_an_earlier_run_has_shown_is_not_waited_for() -> None:
+    virtual = VirtualTime()
+    source = MemorySource(some_events(SMALL), SMALL)
+    streamer = Streamer(source, small_detector(), make_options(window_us=50_000, pace=1.0), clock=virtual.clock)
+    streamer.hurry_until(300_000)
+    moments = [(result.t_us, virtual.now) for result in streamer]
+    assert moments == [(50_000 * k, 0) for k in range(1, 7)] + [(350_000, 50_000_000), (400_000, 100_000_000)]
