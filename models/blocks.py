@@ -8,16 +8,29 @@ membranes follow it.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .lif import LIF, Membranes, SiLUNeurons
 
-__all__ = ["ConvNorm", "ConvSiLU", "EMSBlock1", "EMSBlock2", "MSBlock", "SEWBlock"]
+__all__ = ["ConvNorm", "ConvSiLU", "EMSBlock1", "EMSBlock2", "MSBlock", "PointwiseConv2d", "SEWBlock"]
 
 INNER_GAIN = 0.5
 """Initial BN scale: the threshold of the neurons (threshold-dependent batch normalisation)."""
 
 LAST_GAIN = 0.1
 """Initial BN scale at the end of a residual branch: a fifth of the threshold, which keeps deep chains isometric."""
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution that leaves out rows and columns before it multiplies; the same numbers.
+
+    The backward pass of torch 2.13 on a CPU writes outside of its memory for few channels, channels_last and a stride.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return currents, shape (N, out_channels, H/stride, W/stride)."""
+        rows, columns = self.stride
+        return functional.conv2d(x[:, :, ::rows, ::columns], self.weight, self.bias)
 
 
 class ConvNorm(nn.Module):
@@ -27,7 +40,8 @@ class ConvNorm(nn.Module):
         self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, gain: float = INNER_GAIN
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+        kind: type[nn.Conv2d] = PointwiseConv2d if kernel == 1 and stride > 1 else nn.Conv2d
+        self.conv = kind(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(out_channels)
         nn.init.constant_(self.norm.weight, gain)
 

@@ -104,11 +104,11 @@ class _Traced(nn.Module):
 
 
 class _NeuronTracer(fx.Tracer):
-    """Takes layers of neurons for single nodes; their membranes are state of the nodes in NIR too."""
+    """Takes layers of neurons and convolutions for single nodes; membranes are state of the nodes in NIR too."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is one node."""
-        return isinstance(m, Neurons) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Neurons | nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _check_nodes(network: nn.Module, graph: fx.Graph) -> None:

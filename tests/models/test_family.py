@@ -9,7 +9,8 @@ from torch import nn
 
 from eventdet.errors import OptionError
 from eventdet.models import DetectorConfig, boxes_from_logits, build_detector, repeat_image
-from eventdet.models.blocks import EMSBlock1, SEWBlock
+from eventdet.models._layout import channels_last
+from eventdet.models.blocks import EMSBlock1, PointwiseConv2d, SEWBlock
 from eventdet.models.config import COCO_ANCHORS, FOUR_SCALE_ANCHORS, GEN1_ANCHORS, NETWORKS
 from eventdet.models.lif import LIF, Neurons, SiLUNeurons
 from eventdet.models.loss import DetectionLoss
@@ -230,3 +231,28 @@ def test_reference_keys_count_layers_as_the_reference_does(name: str, layers: tu
 def test_reference_keys_of_what_the_reference_lacks_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="reference keys are known"):
         reference_keys(build_detector(**options))
+
+
+def test_a_pointwise_convolution_with_a_stride_is_torchs_on_any_layout() -> None:
+    torch.manual_seed(0)
+    ours = PointwiseConv2d(8, 16, 1, stride=2, bias=False)
+    x = torch.randn(2, 8, 10, 14)
+    plain = x.clone().requires_grad_()
+    torch.nn.functional.conv2d(plain, ours.weight, stride=2).square().sum().backward()  # type: ignore[no-untyped-call]
+    wanted = ours.weight.grad
+    ours.zero_grad()
+    dense = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    channels_last(ours)(dense).square().sum().backward()
+    for got, expected in ((dense.grad, plain.grad), (ours.weight.grad, wanted)):
+        assert got is not None
+        assert expected is not None
+        torch.testing.assert_close(got, expected)
+
+
+def test_narrow_networks_that_add_spikes_learn_in_channels_last() -> None:
+    torch.manual_seed(0)
+    detector = channels_last(build_detector("sew-nano"))
+    for _ in range(5):
+        output = detector(torch.randint(0, 3, (2, 2, 2, 128, 160)))
+        torch.stack([scale.square().mean() for scale in output.logits]).sum().backward()  # type: ignore[no-untyped-call]
+    assert all(weights.grad is not None and weights.grad.isfinite().all() for weights in detector.parameters())
