@@ -53,7 +53,7 @@ def command(
     dtype: Annotated[str, typer.Option(help="With --weights: auto, float32, bfloat16 or int8.")] = "auto",
     runtime: Runtime = "torch",
     sensor_size: SensorSizeText = None,
-    format: Annotated[str, typer.Option(help="events, or coco: a folder of pictures.")] = "events",  # noqa: A002
+    format: Annotated[str, typer.Option(help="events; coco: a folder of pictures; patches: N-CARS.")] = "events",  # noqa: A002
     json: Annotated[Path | None, typer.Option(help="Write everything here as JSON.", show_default=False)] = None,
     plots: Annotated[
         Path | None,
@@ -65,11 +65,23 @@ def command(
     from eventdet.errors import OptionError, check_option
     from eventdet.evaluation import evaluate
 
-    if check_option("--format", format, ("events", "coco")) == "coco":
+    if check_option("--format", format, ("events", "coco", "patches")) != "events":
+        if weights is None or labels or tracks or plots or len(inputs) != 1:
+            raise OptionError(f"--format {format} needs one folder and --weights, no --labels, --tracks or --plots")
+        if format == "patches":
+            from eventdet.streaming import StreamOptions
+
+            from ._patch_evaluation import evaluate_patches
+
+            options = StreamOptions(conf=conf, iou=iou, max_detections=max_det)
+            size = parse_sensor_size(sensor_size)
+            table, is_whole = evaluate_patches(
+                inputs[0], weights, options, dtype=dtype, runtime=runtime, size=size, json=json, quiet=quiet
+            )
+            typer.echo(table)
+            return 0 if is_whole else _EXIT_PARTIAL
         from ._coco_evaluation import evaluate_pictures
 
-        if weights is None or labels or len(inputs) != 1:
-            raise OptionError("--format coco needs one folder and --weights, no --labels")
         scores = evaluate_pictures(inputs[0], weights, conf=conf, iou=iou, max_det=max_det, json=json, quiet=quiet)
         typer.echo(scores)
         return 0

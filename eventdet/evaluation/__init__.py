@@ -5,7 +5,9 @@ from .evaluate import Evaluation, RecordingResults, RecordingScore, evaluate
 from .false_alarms import FalseAlarms, count_false_alarms
 from .matching import MATCHINGS, Results, boxes_at
 from .metrics import COCO, COCO_IOU_THRESHOLDS, COCO_SIZES, YOLO, Metric, SizeRange
+from .patches import PATCH_KINDS, PatchScore, PatchSummary, best_score_at, centre_events, find_patches
 from .protocols import PROTOCOLS, Protocol
+from .ranking import roc_auc
 from .track_scores import HOTA_IOU_THRESHOLDS, TrackScores, count_tracks
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "COCO_SIZES",
     "HOTA_IOU_THRESHOLDS",
     "MATCHINGS",
+    "PATCH_KINDS",
     "PROTOCOLS",
     "YOLO",
     "AveragePrecision",
@@ -21,6 +24,8 @@ __all__ = [
     "FalseAlarms",
     "LabelRegions",
     "Metric",
+    "PatchScore",
+    "PatchSummary",
     "Protocol",
     "RecordingResults",
     "RecordingScore",
@@ -28,8 +33,12 @@ __all__ = [
     "SizeRange",
     "TrackScores",
     "average_precision",
+    "best_score_at",
     "boxes_at",
+    "centre_events",
     "count_false_alarms",
     "count_tracks",
     "evaluate",
+    "find_patches",
+    "roc_auc",
 ]
