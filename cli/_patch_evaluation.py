@@ -111,14 +111,14 @@ def score_patches(
 
     class_id = _class_of_cars(detector)
     files = [(kind, path) for kind, paths in find_patches(folder).items() for path in paths]
-    scores, skipped, repairs, synthetic = list[PatchScore](), list[str](), Counter[str](), set[bool]()
+    scores, skipped, repairs, synthetic = list[PatchScore](), list[tuple[str, str]](), Counter[str](), set[bool]()
     hardware = ""
     with progress_bar("evaluate", len(files), unit="patches", quiet=quiet) as advance:
         for done, (kind, path) in enumerate(files, start=1):
             try:
                 patch = _read_patch(path, size)
             except InputError as error:
-                skipped.append(error.message)
+                skipped.append((kind, error.message))
             else:
                 score, hardware = _best_score(patch, detector, options, class_id=class_id)
                 scores.append(PatchScore(path.relative_to(folder).as_posix(), kind, score))
@@ -127,10 +127,12 @@ def score_patches(
             advance(done)
     for kind in PATCH_KINDS:
         if not any(each.kind == kind for each in scores):
-            raise InputError(f"{folder}: no patch of {kind} can be read", hint=skipped[0])
+            reason = next(reason for other, reason in skipped if other == kind)
+            raise InputError(f"{folder}: no patch of {kind} can be read", hint=reason)
     notes = [f"repaired: {what} {count:,}" for what, count in sorted(repairs.items())]
     return ScoredPatches(
-        PatchSummary(tuple(scores)), detector.weights_hash, hardware, tuple(sorted(synthetic)), tuple(skipped),
+        PatchSummary(tuple(scores)), detector.weights_hash, hardware, tuple(sorted(synthetic)),
+        tuple(reason for _, reason in skipped),
         (*notes, _NOTE),
     )  # fmt: skip
 

@@ -115,6 +115,19 @@ def test_files_without_a_size_and_bad_ones(patches: Path, tmp_path: Path, capsys
     assert "slow.dat: a patch lasts at most 10 s, got 11.0 s" in printed
 
 
+def test_the_reason_is_that_of_the_kind_that_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind in ("cars", "background"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "none.dat").touch()
+    event = Events.from_columns(t=[5], x=[3], y=[3], p=[1])
+    write_dat(tmp_path / "cars" / "sound.dat", event, GEN1)
+    assert run(["evaluate", str(tmp_path), *ARGUMENTS]) == 3
+    error = capsys.readouterr().err
+    assert "no patch of background can be read" in error
+    assert str(tmp_path / "background" / "none.dat") in error
+    assert str(tmp_path / "cars" / "none.dat") not in error
+
+
 @pytest.mark.parametrize(
     ("kinds", "arguments", "code", "message"),
     [
