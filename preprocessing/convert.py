@@ -115,7 +115,8 @@ def _entries(output: Path, jobs: Iterable[ConversionJob], outcomes: Iterable[Out
     by_name = {outcome.name: outcome for outcome in outcomes}
     for name in (job.name for job in jobs):
         outcome = by_name.get(name)
-        if outcome is not None and outcome.error is not None and not _is_fatal(outcome):
+        # What another process writes has not failed, and may be there by now: its line is not to be taken back.
+        if outcome is not None and outcome.error is not None and not isinstance(outcome.error, OutputError):
             yield failed_entry(name, outcome.reason)
         elif outcome is not None and outcome.error is None:
             yield complete_entry(name, outcome.attributes)

@@ -19,7 +19,7 @@ from eventdet.errors import BusyError, OutputError
 from eventdet.events import Events
 from eventdet.formats import write_dat
 from eventdet.geometry import GEN1
-from eventdet.preprocessing import ConvertOptions, convert
+from eventdet.preprocessing import ConvertOptions, ConvertProgress, convert
 from eventdet.preprocessing._layout import hidden_names
 from eventdet.preprocessing._locks import locked
 from eventdet.preprocessing.verify import verify_store
@@ -120,6 +120,24 @@ def test_parts_converted_at_the_same_time_make_one_store(tmp_path: Path) -> None
     assert [part.wait() for part in parts] == [0, 0]
     convert(source, tmp_path / "whole.zarr", KILLABLE)
     assert content_of(output) == content_of(tmp_path / "whole.zarr")
+
+
+def test_line_of_a_recording_that_another_process_wrote_is_not_taken_back(tmp_path: Path) -> None:
+    source, output = gen1_folder(tmp_path / "gen1"), tmp_path / "out.zarr"
+    lock = hidden_names(output / "val/a_td.zarr").lock
+    lock.parent.mkdir(parents=True)
+    holding = locked(lock)
+    holding.__enter__()
+
+    def let_the_other_finish(progress: ConvertProgress) -> None:
+        # The last recording was refused; before the manifest is written, its writer is done.
+        if progress.files_done == progress.num_files and not (output / "val/a_td.zarr").exists():
+            holding.__exit__(None, None, None)
+            convert(source, output, OPTIONS)
+
+    summary = convert(source, output, OPTIONS, on_progress=let_the_other_finish)
+    assert len(summary.failed) == 1
+    assert verify_store(output, deep=True).findings == ()
 
 
 def test_recording_that_another_process_writes_is_skipped_and_told(tmp_path: Path) -> None:
