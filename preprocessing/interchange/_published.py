@@ -28,10 +28,10 @@ def output_folder(output: str | Path) -> Path:
 
 
 def place_in(root: Path, path: Path) -> str:
-    """Return where `path` lies below `root`, with slashes; its name when it is `root` itself, ``.`` for instance."""
+    """Return where `path` lies below `root`, with slashes; its name when it is `root` itself, ``.`` or ``..`` too."""
     if path != root:
         return path.relative_to(root).as_posix()
-    return path.name or path.resolve().name
+    return path.name if path.name not in ("", "..") else path.resolve().name
 
 
 @contextmanager

@@ -164,6 +164,14 @@ def test_recording_that_is_the_current_folder_keeps_its_name(tmp_path: Path, mon
     assert open_stored_recording(tmp_path / "back").path.name == "drive.zarr"
 
 
+def test_recording_above_the_current_folder_keeps_its_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_recording(tmp_path / "raw", "drive", labels=make_labels())
+    convert(tmp_path / "raw", tmp_path / "store", EVENTS_ONLY)
+    monkeypatch.chdir(tmp_path / "store/drive_td.zarr/events")
+    export_rvt("..", tmp_path / "rvt", OPTIONS)
+    assert [path.name for path in (tmp_path / "rvt/train").iterdir()] == ["drive"]
+
+
 def test_npz_keeps_no_tensor_that_it_has_written() -> None:
     with npz_writer(BytesIO(), 2) as add:
         tensor = np.zeros((2, 3), np.uint8)
