@@ -276,7 +276,7 @@ class _ZarrRows:
         self._path = path
         try:
             self._array = zarr.open_array(path if is_local(path) else str(path), mode="r")
-        except (ValueError, TypeError, KeyError, OSError) as error:
+        except (ValueError, TypeError, KeyError, ArithmeticError, OSError) as error:
             raise _damaged(path, str(error)) from error
 
     @property
@@ -294,10 +294,13 @@ class _ZarrRows:
     def read(self, start: int, stop: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
         if not 0 <= start <= stop <= self.shape[0]:
             raise OptionError(f"rows must lie in 0..{self.shape[0]}, got {start} to {stop}")
-        rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
-        # A wrong checksum is a ValueError (crc32c) or a RuntimeError (zstd, blosc), depending on the codec.
+        # A wrong checksum is a ValueError (crc32c) or a RuntimeError (zstd, blosc), depending on the codec; a shape
+        # that cannot be is a ValueError or, with chunks of nothing, a ZeroDivisionError.
         try:
+            rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
             rows[...] = self._array[start:stop]
-        except (ValueError, RuntimeError, OSError) as error:
+        except OptionError:
+            raise
+        except (ValueError, RuntimeError, ArithmeticError, OSError) as error:
             raise _damaged(self._path, f"rows {start} to {stop} ({error})") from error
         return rows

@@ -1,7 +1,7 @@
 """Read a stored recording: events of any window, its tensors, its labels."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import count
@@ -31,6 +31,9 @@ __all__ = [
     "is_store",
     "open_stored_recording",
 ]
+
+_EXTENT = ("height", "width", "num_events", "t_first_us", "t_last_us", "t_base_us")
+"""Attributes that every recording has."""
 
 _MOST_FOLDERS = 1 << 14
 """Folders without a recording that are searched, some seconds: no output has so many, the root of a disk has."""
@@ -124,7 +127,18 @@ def open_stored_recording(path: str | Path) -> "StoredRecording":
             f"{root}: format_version must be {FORMAT_VERSION}, got {attributes.get('format_version')}",
             hint="convert it again with this version of eventdet",
         )
+    _require_integers(root, attributes, _EXTENT)
+    report = attributes.get("report", {})
+    _require_integers(root, report, report if isinstance(report, Mapping) else ["report"])
     return StoredRecording(root, attributes)
+
+
+def _require_integers(path: Path, attributes: Any, names: Iterable[str]) -> None:
+    """Raise FormatError unless all of the attributes are there and integers that a kernel can take."""
+    for name in names:
+        value = attributes.get(name) if isinstance(attributes, Mapping) else None
+        if type(value) is not int or abs(value) >= 1 << 62:
+            raise FormatError(f"{path}: {name} must be an integer, got {value!r}", hint="convert the recording again")
 
 
 def _read_attributes(path: Path) -> Mapping[str, Any]:
@@ -270,8 +284,9 @@ class StoredRecording:
         from ._word_kernels import find_span
 
         base_us = int(self.attributes["t_base_us"])
-        first = 0 if t0_us is None else max(0, t0_us - base_us)
-        stop = (1 << 32) if t1_us is None else max(first, t1_us - base_us)
+        # No stamp is beyond 32 bits, and no number beyond 64 comes into a kernel.
+        first = 0 if t0_us is None else min(max(0, t0_us - base_us), 1 << 32)
+        stop = (1 << 32) if t1_us is None else min(max(first, t1_us - base_us), 1 << 32)
         (stamps, packed), index = self._event_columns, self._milliseconds
         last_entry = len(index) - 1
         read_from = int(index[min(first // 1000, last_entry)])
@@ -306,8 +321,10 @@ class StoredRecording:
             raise InputError(f"{self.path}: stored without tensors", hint="convert it again without --no-frames")
         if name is None and len(names) > 1:
             raise OptionError(f"name must say which tensors, there are {', '.join(names)}")
-        rows = open_rows(self.path / "frames" / check_option("name", name or names[0], names))
+        rows_path = self.path / "frames" / check_option("name", name or names[0], names)
+        rows = open_rows(rows_path)
         attributes = rows.attributes
+        _require_integers(rows_path, attributes, ("start_us", "window_us", "stride_us"))
         grid = {key: int(attributes[key]) for key in ("start_us", "window_us", "stride_us")}
         starts, ends = (self._optional_column(f"index/window_{edge}") for edge in ("start", "end"))
         return StoredFrames(rows, **grid, starts_us=starts, ends_us=ends)
@@ -333,6 +350,9 @@ class StoredRecording:
         if not (self.path / "labels").is_dir():
             return Boxes.empty()
         columns = {name: self._column(f"labels/{name}") for name in LABEL_DTYPES}
+        shapes = {column.shape for column in columns.values()}
+        if shapes != {(len(columns["t"]),)}:
+            raise self._damaged(f"labels are of the shapes {sorted(shapes)}")
         x, y, w, h = (columns.pop(name) for name in ("x", "y", "w", "h"))
         return Boxes.from_xyxy(np.stack([x, y, x + w, y + h], axis=1), **columns)
 
@@ -355,8 +375,10 @@ class StoredRecording:
         if not self.has_events:
             raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
         stamps, words = open_rows(self.path / "events" / "t"), open_rows(self.path / "events" / "word")
-        if stamps.shape != words.shape:
+        if len(stamps.shape) != 1 or stamps.shape != words.shape:
             raise self._damaged(f"events/t has shape {stamps.shape}, events/word {words.shape}")
+        if {stamps.dtype, words.dtype} != {np.dtype(np.uint32)}:
+            raise self._damaged(f"events/t is of {stamps.dtype}, events/word of {words.dtype}, must be uint32")
         return stamps, words
 
     def _column(self, name: str) -> NDArray[Any]:

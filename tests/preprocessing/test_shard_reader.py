@@ -265,6 +265,16 @@ def test_shape_beyond_what_is_stored_is_damage_before_memory_is_taken(tmp_path: 
         open_rows(tmp_path / "a").read(8, 1 << 40)
 
 
+def test_chunks_of_nothing_are_a_format_error(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a", data=np.zeros(16, np.uint8), chunks=(4,))
+    metadata = tmp_path / "a" / "zarr.json"
+    content = json.loads(metadata.read_text())
+    content["chunk_grid"]["configuration"]["chunk_shape"] = [0]
+    metadata.write_text(json.dumps(content))
+    with pytest.raises(FormatError, match="damaged"):
+        open_rows(tmp_path / "a").read(0, 4)
+
+
 def test_missing_shard_is_damage(tmp_path: Path) -> None:
     _store(tmp_path / "a", _random((16,)), "zstd")
     (tmp_path / "a" / "c" / "1").unlink()

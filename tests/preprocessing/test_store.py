@@ -249,8 +249,12 @@ def _edit(path: Path, **attributes: object) -> None:
         ({"complete": False}, "not complete"),
         ({"format": "other"}, "not a stored recording"),
         ({"format_version": 2}, "format_version must be 1, got 2"),
+        ({"num_events": "many"}, "num_events must be an integer, got 'many'"),
+        ({"t_base_us": 1 << 63}, "t_base_us must be an integer"),
+        ({"report": [1]}, "report must be an integer"),
+        ({"report": {"duplicates_kept": 1.5}}, "duplicates_kept must be an integer, got 1.5"),
     ],
-    ids=["incomplete", "foreign", "later"],
+    ids=["incomplete", "foreign", "later", "text", "too large", "a list", "a fraction"],
 )
 def test_recording_that_is_not_what_it_should_be_does_not_open(
     tmp_path: Path, attributes: dict[str, object], message: str
@@ -315,7 +319,7 @@ def test_parts_that_were_left_out_say_so(tmp_path: Path) -> None:
 def test_unknown_tensor_name_lists_the_known_ones(tmp_path: Path) -> None:
     with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
         writer.add_frames(Representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=1, stride_us=1)
-        writer.publish({"num_events": 0})
+        writer.publish({"num_events": 0, "t_first_us": 0, "t_last_us": 0})
     with pytest.raises(OptionError, match="name must be one of histogram"):
         open_stored_recording(tmp_path / "r.zarr").frames("voxel")
 
@@ -367,3 +371,37 @@ def test_columns_of_different_lengths_are_damage(tmp_path: Path) -> None:
     _replace_column(recording.path, "events/word", np.zeros(4999, np.uint32))
     with pytest.raises(FormatError, match=r"events/t has shape \(5000,\), events/word \(4999,\)"):
         open_stored_recording(recording.path).events(0, 1000)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_columns_of_another_type_are_damage_before_a_kernel_sees_them(tmp_path: Path, dtype: str) -> None:
+    recording = _write(tmp_path / "r.zarr", _events(np.arange(50)))
+    _replace_column(recording.path, "events/word", np.zeros(50, dtype))
+    with pytest.raises(FormatError, match=f"events/word of {dtype}, must be uint32"):
+        open_stored_recording(recording.path).events(0, 1000)
+
+
+def test_columns_of_labels_of_different_lengths_are_damage(tmp_path: Path) -> None:
+    labels = Boxes.from_xywh([[1, 2, 3, 4], [0, 0, 2, 2]], t=[3, 5])
+    recording = _write(tmp_path / "r.zarr", _events(np.arange(50)), labels=labels)
+    assert len(recording.labels()) == 2
+    _replace_column(recording.path, "labels/w", np.ones(1))
+    with pytest.raises(FormatError, match="labels are of the shapes"):
+        recording.labels()
+
+
+def test_windows_of_stamps_beyond_every_width_are_read(tmp_path: Path) -> None:
+    recording = _write(tmp_path / "r.zarr", _events(np.arange(7, 57)))
+    assert len(recording.events(-(1 << 70), 1 << 70)) == 50
+    assert len(recording.events(10, 1 << 64)) == 47
+    for t0_us, t1_us in [(1 << 64, None), (1 << 64, 1 << 70), (None, -(1 << 70))]:
+        assert len(recording.events(t0_us, t1_us)) == 0
+
+
+def test_tensors_without_a_grid_are_a_format_error(tmp_path: Path) -> None:
+    frames = zarr.open_group(_write(tmp_path / "r.zarr").path, mode="a").create_array(
+        "frames/histogram", shape=(1, 2), dtype="u1", attributes={"start_us": 0, "window_us": "1", "stride_us": 1}
+    )
+    assert frames.shape == (1, 2)
+    with pytest.raises(FormatError, match="window_us must be an integer, got '1'"):
+        open_stored_recording(tmp_path / "r.zarr").frames()

@@ -27,7 +27,7 @@ def test_frames_come_back_window_by_window(tmp_path: Path, num_windows: int) -> 
         buffer = writer.add_frames(representation, fit_pixels(SIZE, SIZE), start_us=40, window_us=20, stride_us=10)
         for tensor in tensors:
             buffer.put(tensor)
-        writer.publish({"num_events": 0})
+        writer.publish({"num_events": 0, "t_first_us": 0, "t_last_us": 0})
     frames = open_stored_recording(tmp_path / "r.zarr").frames()
     assert (len(frames), frames.representation, frames.window(3)) == (num_windows, representation, (70, 90))
     array = zarr.open_array(tmp_path / "r.zarr/frames/voxel", mode="r")
@@ -46,7 +46,7 @@ def test_windows_of_zeros_are_written_so_that_a_missing_chunk_is_damage(tmp_path
             Representation("histogram", 1), fit_pixels(SIZE, SIZE), start_us=0, window_us=10, stride_us=10
         )
         buffer.put(np.zeros((1, 2, *SIZE), np.uint8))
-        writer.publish({"num_events": 0})
+        writer.publish({"num_events": 0, "t_first_us": 0, "t_last_us": 0})
     assert (tmp_path / "r.zarr/frames/histogram/c/0/0/0/0/0").is_file()
 
 
@@ -57,7 +57,7 @@ def _write_frames(target: Path, tensors: NDArray[np.uint8]) -> None:
         )
         for tensor in tensors:
             buffer.put(tensor)
-        writer.publish({"num_events": 0})
+        writer.publish({"num_events": 0, "t_first_us": 0, "t_last_us": 0})
 
 
 def _assert_flips_are_found(recording: Path, tensors: NDArray[np.uint8]) -> None:
