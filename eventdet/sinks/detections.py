@@ -127,6 +127,7 @@ def _parse_header(record: dict[str, object], where: str) -> StreamHeader:
             hardware=str(record.get("hardware", "")),
             window_events=_optional_int(record.get("window_events")),
             stride_events=_optional_int(record.get("stride_events")),
+            rules=str(record.get("rules", "")),
         )
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise FormatError(f"{where}: broken header record: {_reason(error)}") from error

@@ -62,6 +62,7 @@ def header_record(header: StreamHeader) -> dict[str, object]:
         "hardware": header.hardware,
         "window_events": header.window_events,
         "stride_events": header.stride_events,
+        "rules": header.rules,
     }
 
 

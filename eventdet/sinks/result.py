@@ -60,6 +60,9 @@ class StreamHeader:
     stride_events: int | None = None
     """Events from one window's start to the next; None: time alone tells."""
 
+    rules: str = ""
+    """What else decides which boxes come, e.g. ``conf 0.25, iou 0.45, at most 100 boxes, fit scale``."""
+
     def __post_init__(self) -> None:
         """Check the durations.
 

@@ -164,6 +164,7 @@ class Streamer:
             hardware=f"{machine()}, {torch.get_num_threads()} threads, {self._detector.arithmetic}",
             window_events=grid.num_events,
             stride_events=grid.stride_events,
+            rules=self._options.rules,
         )
 
     def __iter__(self) -> Iterator[WindowResult]:

@@ -105,6 +105,25 @@ class StreamOptions:
         """Lowest score of a detection that is of use: a tracker takes lower ones too."""
         return min(_LOW_SCORE, self.conf) if self.track else self.conf
 
+    @property
+    def rules(self) -> str:
+        """What decides about boxes and is told nowhere else in a header, in words.
+
+        Where windows begin is part of it, and whether time ends those of a number of events too; where the stream ends
+        is not.
+        """
+        rules = [f"conf {self.conf:g}", f"iou {self.iou:g}", f"at most {self.max_detections} boxes", f"fit {self.fit}"]
+        if self.track:
+            rules.append("tracks")
+        if self.start_us is not None:
+            rules.append(f"from {self.start_us} us")
+        if self.window_events is not None and self.window_us is None:
+            rules.append("windows of any length")
+        if self.late != "block":
+            limit = "" if self.max_latency_us is None else f" after {self.max_latency_us} us"
+            rules.append(f"late {self.late}{f' {self.thin:g}' if self.late == 'thin' else ''}{limit}")
+        return ", ".join(rules)
+
     def tracker(self, sensor_size: SensorSize) -> Tracker | None:
         """Return a new tracker; None: results are detections."""
         if not self.track:

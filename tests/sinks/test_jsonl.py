@@ -36,6 +36,7 @@ def test_jsonl_begins_with_a_header_record(tmp_path: Path, header: StreamHeader)
         "hardware": "",
         "window_events": None,
         "stride_events": None,
+        "rules": "",
     }
 
 

@@ -83,5 +83,7 @@ def test_other_settings_are_refused(tmp_path: Path, header: StreamHeader, result
     before = Path(target).read_bytes()
     with pytest.raises(OptionError, match="the earlier run had window_us 50000, this one has 20000"):
         plan_resume([target], header=replace(header, window_us=20_000))
+    with pytest.raises(OptionError, match=r"the earlier run had rules '', this one has 'conf 0\.4'"):
+        plan_resume([target], header=replace(header, rules="conf 0.4"))
     assert plan_resume([target], header=replace(header, hardware="another machine")).next_seq == 5
     assert Path(target).read_bytes() == before

@@ -123,6 +123,28 @@ def test_windows_by_count_are_those_of_the_cutter(detector: StreamingDetector) -
     assert (header.window_events, header.stride_events, header.window_us) == (700, 300, 50_000)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"conf": 0.5}, {"iou": 0.6}, {"max_detections": 7}, {"track": True}, {"start_us": 50_000}, {"fit": "crop"},
+        {"late": "latest"}, {"late": "latest", "max_latency_us": 100_000}, {"late": "thin"},
+        {"late": "thin", "thin": 0.3}, {"window_events": 700}, {"window_events": 700, "window_us": 50_000},
+    ],
+)  # fmt: skip
+def test_the_header_tells_streams_of_other_results_apart(
+    detector: StreamingDetector, changes: dict[str, object]
+) -> None:
+    plain, other = (Streamer(_source(), detector, make_options(**given)).header for given in ({}, changes))
+    assert plain != other
+    assert plain.rules.startswith("conf 0, iou 0.45, at most 5 boxes, fit scale")
+
+
+def test_the_header_tells_whether_time_ends_windows_of_a_number_of_events(detector: StreamingDetector) -> None:
+    lengths: tuple[dict[str, object], ...] = ({}, {"window_us": 50_000, "stride_us": 50_000})
+    alone, limited = (make_options(window_events=700, **given) for given in lengths)
+    assert Streamer(_source(), detector, alone).header != Streamer(_source(), detector, limited).header
+
+
 def test_results_are_the_tracks_of_the_detections_and_a_seek_forgets_them(
     detector: StreamingDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
