@@ -1,7 +1,8 @@
 """Windows of a stream that is still being recorded, from whichever link it comes."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import NamedTuple, Self, cast
 
@@ -82,7 +83,7 @@ class LiveSource:
         self._waiting: list[Batch] = []
         self._filters: list[EventFilter] = []
         self._run: Run | None = None
-        self._is_cut = False
+        self._is_cut = self._is_silent = False
         self._tap: Callable[[Events], None] | None = None
 
     @property
@@ -154,9 +155,17 @@ class LiveSource:
 
     def cut(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Iterator[Window]:
         """Yield the windows of a grid, as of a recording; what is told of reading includes the wait for the sender."""
+        with closing(self.poll(grid, on_read=on_read)) as windows:
+            yield from (window for window in windows if window is not None)
+
+    def poll(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Generator[Window | None, None, None]:
+        """Yield the same, and None each time that nothing has come for a tenth of a second."""
         cutter = WindowCutter(grid)
         try:
             for batch in timed(self._batches(), on_read):
+                if batch is None:
+                    yield None
+                    continue
                 events = self._filtered(batch)
                 if cutter.num_held + len(events) > _MOST_HELD:
                     self.link_report.overflow_events += len(events)
@@ -184,6 +193,8 @@ class LiveSource:
         stop_us: int | None = None
         try:
             for batch in self._batches():
+                if batch is None:
+                    continue
                 events = self._filtered(batch)
                 if stop_us is None and duration_us is not None and len(events):
                     stop_us = int(events.t[0]) + duration_us
@@ -226,9 +237,12 @@ class LiveSource:
             self._tap(batch.events)
         return batch.events if self._run is None else self._run(batch.events)
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[Batch | None]:
+        """Yield what comes, and None after each wait in vain."""
         while (batches := self._next_batches()) is not None:
             yield from batches
+            if self._is_silent:
+                yield None
 
     def _next_batches(self) -> list[Batch] | None:
         """Return what came next, maybe nothing; None at the end."""
@@ -242,6 +256,7 @@ class LiveSource:
         self.waited_ns += time.perf_counter_ns() - asked
         self.completed_ns = time.perf_counter_ns() if arrival is None else arrival.arrived_ns
         elapsed_us = (self.completed_ns - self._opened_ns) // 1000
+        self._is_silent = arrival is None
         if arrival is None:
             idle = self._reading.idle(now_us=elapsed_us)
             return [] if idle is None else [idle]

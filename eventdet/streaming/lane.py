@@ -98,8 +98,9 @@ class Lane:
         self._clock = clock
         self._sought_us: int | None = None
         self.hurry_until_us: int | None = None
-        self._windows: Iterator[Window] = iter(())
-        self._read_ns = 0
+        self._windows: Iterator[Window | None] = iter(())
+        self._held: Taken | None = None
+        self._read_ns = self._waited_before = 0
 
     def begin(self) -> None:
         """Start with the first window."""
@@ -130,26 +131,34 @@ class Lane:
         self._sought_us = t_us
 
     def take(self) -> Taken | None:
-        """Return the next window that is to be run, once it may be; None at the end."""
-        while not self.is_stopping:
-            if (sought_us := self._sought_us) is not None:
-                self._sought_us = None
-                self._go_to(sought_us)
-            asked = self._clock.now_ns()
-            self._read_ns, waited = 0, self._waited_ns()
-            window = next(self._windows, None)
-            if window is None:
-                return None
-            got = self._clock.now_ns()
-            read = max(0, self._read_ns - (self._waited_ns() - waited))
-            cut = max(0, got - asked - self._read_ns)
-            spans = [Span("read", got - cut - read, read), Span("window", got - cut, cut)]
-            available = self._pacer.wait_until(window.t1_us, start_us=window.t0_us)
-            if self._is_disturbed():
-                continue
-            if (taken := self._admit(window, asked, available, spans)) is not None:
-                return taken
-        return None
+        """Return the next window that is to be run, once it may be; None at the end.
+
+        A window that is late is held until the one after it is there, and only then skipped: when the sender has
+        stopped, or pauses, it is the newest.
+        """
+        try:
+            while not self.is_stopping:
+                if (sought_us := self._sought_us) is not None:
+                    self._sought_us = None
+                    self._go_to(sought_us)
+                asked, read_before = self._clock.now_ns(), self._read_ns
+                try:
+                    window = next(self._windows)
+                except StopIteration:
+                    return self._land()
+                if window is None:
+                    if self._is_overdue():
+                        return self._land()
+                    continue
+                spans = self._reading_spans(asked, read_before)
+                available = self._pacer.wait_until(window.t1_us, start_us=window.t0_us)
+                if self._is_disturbed():
+                    continue
+                if (taken := self._admit(window, asked, available, spans)) is not None:
+                    return taken
+            return None
+        finally:
+            self._skip_held()
 
     def fill(self, taken: Taken, out: NDArray[np.uint8]) -> None:
         """Count the events of a window into `out`, shape (1, 2, H, W), uint8."""
@@ -184,7 +193,10 @@ class Lane:
             should_stop=self._is_disturbed,
             hurry_until_us=self.hurry_until_us,
         )
-        self._windows = self.source.cut(self.grid._replace(start_us=start_us), on_read=self._add_read)
+        grid = self.grid._replace(start_us=start_us)
+        cut = self.source.cut if self._live is None else self._live.poll
+        self._windows = cut(grid, on_read=self._add_read)
+        self._read_ns, self._waited_before = 0, self._waited_ns()
 
     def _go_to(self, t_us: int) -> None:
         self.close()
@@ -193,7 +205,8 @@ class Lane:
         self._open(t_us if self.grid.stride_us is None else t_us // self.grid.stride_us * self.grid.stride_us)
 
     def _admit(self, window: Window, asked_ns: int, available_ns: int, spans: list[Span]) -> Taken | None:
-        """Return the window with what is left of it, or None when it is skipped."""
+        """Return the window with what is left of it, or None when it is held, to be skipped if another one follows."""
+        self._skip_held()
         now = self._clock.now_ns()
         late_ns = None
         if not np.isinf(self.options.pace):
@@ -206,14 +219,47 @@ class Lane:
             available_ns = asked_ns
         decision = Decision.RUN if late_ns is None else self._overload.decide(Wait(late_ns, self._period_ns(window)))
         self._next_seq = self._offset + window.seq + 1
+        taken = Taken(window._replace(seq=self._next_seq - 1), available_ns, "", spans, late_ns)
         if decision is Decision.SKIP:
-            self.tally.skip(window)
+            self._held = taken
             return None
-        kept = window.events if decision is Decision.RUN else thinned(window.events, self.options.thin)
-        self.tally.thin(len(window.events) - len(kept))
-        reason = self._continuity.reason(window, 0 if self._live is None else self._live.link_report.reconnects)
-        window = window._replace(seq=self._next_seq - 1, events=kept)
-        return Taken(window, available_ns, reason, spans, late_ns)
+        if decision is Decision.THIN:
+            taken.window = window._replace(seq=taken.window.seq, events=thinned(window.events, self.options.thin))
+            self.tally.thin(len(window.events) - len(taken.window.events))
+        taken.reset_reason = self._reset_reason(window)
+        return taken
+
+    def _is_overdue(self) -> bool:
+        """Return whether a window is held and the one after it, by the clock, should have come."""
+        held = self._held
+        return held is not None and self._clock.now_ns() - held.available_ns >= self._period_ns(held.window)
+
+    def _land(self) -> Taken | None:
+        """Return the window that is held, the newest there is, to be run after all; None: none is held, or a stop."""
+        if self.is_stopping:
+            return None
+        held, self._held = self._held, None
+        if held is not None:
+            self._overload.land()
+            held.late_ns = self._clock.now_ns() - held.available_ns
+            held.reset_reason = self._reset_reason(held.window)
+        return held
+
+    def _skip_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self.tally.skip(held.window)
+
+    def _reset_reason(self, window: Window) -> str:
+        return self._continuity.reason(window, 0 if self._live is None else self._live.link_report.reconnects)
+
+    def _reading_spans(self, asked_ns: int, read_before_ns: int) -> list[Span]:
+        """Return how long the window that was asked for then took to be read, since the one before, and to be cut."""
+        got = self._clock.now_ns()
+        cut = max(0, got - asked_ns - (self._read_ns - read_before_ns))
+        read = max(0, self._read_ns - (self._waited_ns() - self._waited_before))
+        self._read_ns, self._waited_before = 0, self._waited_ns()
+        return [Span("read", got - cut - read, read), Span("window", got - cut, cut)]
 
     def _period_ns(self, window: Window) -> int:
         """Return how long after a window the next one can be had, on the wall clock."""

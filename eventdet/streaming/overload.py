@@ -59,6 +59,10 @@ class Overload:
         self._is_jumping = is_late or (self._is_jumping and not is_newest)
         return Decision.SKIP if self._is_jumping else Decision.RUN
 
+    def land(self) -> None:
+        """End a jump, since no window follows the one that was to be skipped."""
+        self._is_jumping = False
+
 
 def thinned(events: Events, share: float) -> Events:
     """Return the events without an evenly spread share of them, rounded in favour of keeping.
