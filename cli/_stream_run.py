@@ -82,10 +82,7 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
         raise
     _say_outcome(streamer.summary(), source, outputs, recorder, log)
     if watch is not None:
-        delay = watch.summary()
-        line = f"event to detection: {delay.num_found} of {delay.num_objects} labelled objects found"
-        line += f", {delay.median_ms:.0f} ms after they appear at the median, at most {delay.max_ms:.0f}"
-        log.say("delay", line if delay.num_found else line.partition(",")[0], **delay._asdict())
+        _say_delay(watch, log)
     return EXIT_INTERRUPTED if interrupted() else 0
 
 
@@ -95,6 +92,16 @@ def _delay_watch(source: "EventSource") -> "DelayWatch | None":
     from eventdet.streaming.delay import DelayWatch
 
     return DelayWatch(source.labels) if isinstance(source, SyntheticSource) else None
+
+
+def _say_delay(watch: "DelayWatch", log: StreamLog) -> None:
+    delay = watch.summary()
+    line = f"event to detection: {delay.num_found} of {delay.num_objects} labelled objects found"
+    if delay.num_found:
+        line += f", {delay.median_ms:.0f} ms after they appear at the median, at most {delay.max_ms:.0f}"
+    counts = delay._asdict()
+    # JSON has no word for what is not a number.
+    log.say("delay", line, **counts if delay.num_found else counts | {"median_ms": None, "max_ms": None})
 
 
 def _open_outputs(source: "EventSource", streamer: "Streamer", wanted: RunOptions) -> "Outputs":

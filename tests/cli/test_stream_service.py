@@ -178,3 +178,15 @@ def test_metrics_are_served_while_it_runs_and_sigterm_finalises_all(path: Path, 
 
     with av.open(str(targets[1])) as video:
         assert sum(1 for _ in video.decode(video=0)) == num_windows
+
+
+def test_a_log_of_json_stays_json_where_no_object_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    source = "synthetic://?seed=3&seconds=1"
+    assert run(["stream", source, "--conf", "1", "--log-format", "json", "-o", str(tmp_path / "a.jsonl")]) == 0
+    records = [json.loads(line, parse_constant=refuse) for line in capsys.readouterr().err.splitlines()]
+    (delay,) = (record for record in records if record["event"] == "delay")
+    assert delay["num_objects"] > 0
+    assert (delay["num_found"], delay["median_ms"], delay["max_ms"]) == (0, None, None)
