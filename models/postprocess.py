@@ -67,7 +67,8 @@ def boxes_from_logits(
     if max_det < 0:
         raise OptionError(f"max_det must be >= 0, got {max_det}")
     found = []
-    for picture in decode(logits, config):
+    # A class probability is at most 1: a score above `conf` needs an objectness above it.
+    for picture in decode(logits, config, conf=conf):
         scores = picture[:, 4:5] * picture[:, _BOX_VALUES:]
         class_id = scores.argmax(1)
         score = scores[np.arange(len(scores)), class_id]
@@ -79,8 +80,10 @@ def boxes_from_logits(
     return found
 
 
-def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDArray[np.float32]:
-    """Return what each anchor of each cell says.
+def decode(
+    logits: Sequence[NDArray[np.float32]], config: DetectorConfig, *, conf: float = 0.0
+) -> list[NDArray[np.float32]]:
+    """Return what each anchor of each cell says, picture by picture, where its objectness is above `conf`.
 
     With anchors ``xy = (2 sigmoid - 0.5 + cell) stride``, ``wh = (2 sigmoid)² anchor``; without
     ``xy = (value + cell) stride``, ``wh = exp(value) stride`` (Ge et al. 2021). The rest are probabilities.
@@ -91,27 +94,33 @@ def decode(logits: Sequence[NDArray[np.float32]], config: DetectorConfig) -> NDA
         By scale, fine first.
     config : DetectorConfig
         Anchors and classes.
+    conf : float
+        What the objectness of an anchor has to exceed.
 
     Returns
     -------
-    ndarray, shape (B, n, 5 + classes), float32
+    list of ndarray, shape (n, 5 + classes), float32
         x1, y1, x2, y2 in input pixels, objectness, class probabilities; n over scales, anchors, rows and columns.
     """
-    scales = []
+    pictures: list[list[NDArray[np.float32]]] = [[] for _ in range(len(logits[0]))]
     for maps, anchors, stride in zip(logits, config.anchors, config.strides, strict=True):
         batch, _, rows, columns = maps.shape
         raw = maps.reshape(batch, len(anchors), _BOX_VALUES + config.classes, rows, columns)
-        values = _sigmoid(raw)
-        cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), dtype=np.float32)
+        picture, anchor, row, column = np.nonzero(_sigmoid(raw[:, :, 4]) > conf)
+        chosen = raw[picture, anchor, :, row, column]
+        values = _sigmoid(chosen)
+        cell = np.stack((column, row), axis=1).astype(np.float32)
         if config.head == "simota":
-            centre = (raw[:, :, :2] + cell) * stride
-            half = np.exp(raw[:, :, 2:4].clip(max=_LARGEST_LOG_SIDE)) * np.float32(stride / 2)
+            centre = (chosen[:, :2] + cell) * stride
+            half = np.exp(chosen[:, 2:4].clip(max=_LARGEST_LOG_SIDE)) * np.float32(stride / 2)
         else:
-            centre = (2 * values[:, :, :2] - 0.5 + cell) * stride
-            half = (2 * values[:, :, 2:4]) ** 2 * np.array(anchors, np.float32)[:, :, None, None] / 2
-        decoded = np.concatenate((centre - half, centre + half, values[:, :, 4:]), axis=2)
-        scales.append(decoded.transpose(0, 1, 3, 4, 2).reshape(batch, -1, _BOX_VALUES + config.classes))
-    return np.concatenate(scales, axis=1)
+            centre = (2 * values[:, :2] - 0.5 + cell) * stride
+            half = (2 * values[:, 2:4]) ** 2 * np.array(anchors, np.float32)[anchor] / 2
+        decoded = np.concatenate((centre - half, centre + half, values[:, 4:]), axis=1)
+        bounds = np.searchsorted(picture, np.arange(batch + 1))
+        for index, scales in enumerate(pictures):
+            scales.append(decoded[bounds[index] : bounds[index + 1]])
+    return [np.concatenate(scales) for scales in pictures]
 
 
 def suppress(

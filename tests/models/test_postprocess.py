@@ -84,6 +84,54 @@ def test_each_picture_of_a_batch_has_its_own_boxes() -> None:
     assert [len(boxes) for boxes in boxes_from_logits(logits, CONFIG)] == [0, 1, 0]
 
 
+def whole_decode(logits: list[NDArray[np.float32]], config: DetectorConfig) -> NDArray[np.float32]:
+    """Decode every anchor of every cell, whatever its objectness."""
+    scales = []
+    for maps, anchors, stride in zip(logits, config.anchors, config.strides, strict=True):
+        batch, _, rows, columns = maps.shape
+        raw = maps.reshape(batch, len(anchors), 5 + config.classes, rows, columns)
+        values = 0.5 * (1 + np.tanh(0.5 * raw))
+        cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), dtype=np.float32)
+        if config.head == "simota":
+            centre = (raw[:, :, :2] + cell) * stride
+            half = np.exp(raw[:, :, 2:4].clip(max=10.0)) * np.float32(stride / 2)
+        else:
+            centre = (2 * values[:, :, :2] - 0.5 + cell) * stride
+            half = (2 * values[:, :, 2:4]) ** 2 * np.array(anchors, np.float32)[:, :, None, None] / 2
+        decoded = np.concatenate((centre - half, centre + half, values[:, :, 4:]), axis=2)
+        scales.append(decoded.transpose(0, 1, 3, 4, 2).reshape(batch, -1, 5 + config.classes))
+    return np.concatenate(scales, axis=1)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    batch=st.integers(1, 3),
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 9)),
+    bias=st.sampled_from([-8.0, -2.0, 0.0, 30.0]),
+    conf=st.sampled_from([0.0, 1e-4, 0.1, 0.25, 0.5, 1.0]),
+    config=st.sampled_from([CONFIG, ANCHOR_FREE]),
+)
+def test_boxes_are_bit_for_bit_those_of_decoding_everything(
+    seed: int, batch: int, shape: tuple[int, int], bias: float, conf: float, config: DetectorConfig
+) -> None:
+    generator = np.random.default_rng(seed)
+    rows, columns = shape
+    # Rounded, so that scores tie and the order of anchors decides.
+    logits = [
+        np.round(generator.normal(bias, 3, (batch, 7 * len(anchors), *size)), 1).astype(np.float32)
+        for anchors, size in zip(config.anchors, ((2 * rows, 2 * columns), (rows, columns)), strict=True)
+    ]
+    found = boxes_from_logits(logits, config, conf=conf, iou=0.45, max_det=20)
+    for boxes, picture in zip(found, whole_decode(logits, config), strict=True):
+        scores = picture[:, 4:5] * picture[:, 5:]
+        best, class_id = scores.max(1), scores.argmax(1)
+        above = np.flatnonzero(best > conf)
+        kept = above[suppress(picture[above, :4], best[above], class_id[above], iou=0.45, max_det=20)]
+        assert boxes.xyxy.tobytes() == picture[kept, :4].tobytes()
+        assert boxes.score.tobytes() == best[kept].tobytes()
+        assert boxes.class_id.tolist() == class_id[kept].tolist()
+
+
 def plain_suppress(
     xyxy: NDArray[np.float32], score: NDArray[np.float32], class_id: NDArray[np.int64], iou: float
 ) -> list[int]:
