@@ -179,7 +179,8 @@ def _bend(bend: NDArray[np.float64], depth: float) -> float:
     """Return how far to the right the road lies at a depth, from its table."""
     # Behind the camera only a drive that turns has ground in view, and its streets are straight.
     depth = max(depth, 0.0)
-    k = int(depth)
+    # Turned, the camera looks along a row of pixels further than the table goes: its end runs straight on.
+    k = min(int(depth), bend.size - 2)
     return float(bend[k] + (depth - k) * (bend[k + 1] - bend[k]))
 
 

@@ -126,3 +126,10 @@ def test_labels_exist_in_the_side_street() -> None:
         if classes == {0, 1}:
             return
     pytest.fail(f"only classes {classes}")
+
+
+def test_a_road_runs_straight_on_where_its_table_ends() -> None:
+    from eventdet.simulation._ground_kernels import _bend
+
+    table = np.array([0.0, 1.0, 3.0])
+    assert [_bend(table, depth) for depth in (-4.0, 0.0, 0.5, 2.0, 2.5, 300.0)] == [0.0, 0.0, 0.5, 3.0, 4.0, 599.0]
