@@ -13,6 +13,9 @@ __all__ = ["Address", "parse_address", "require_local"]
 _LOCAL_SCHEMES = ("camera", "unix")
 """What follows these is no machine."""
 
+_EXAMPLES = {"unix": "unix:///run/events.sock", "mqtt": "mqtt://127.0.0.1:1883/topic", "web": "web://127.0.0.1:8765"}
+"""Of addresses that look otherwise than most."""
+
 
 class Address(NamedTuple):
     """One end of a connection."""
@@ -78,7 +81,7 @@ def parse_address(text: str, *, known: Collection[str] = ()) -> Address:
         port = parts.port or 0
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
-        raise OptionError(f"address {text!r}: {error}", hint="write it like tcp://127.0.0.1:7770") from error
+        raise OptionError(f"address {text!r}: {error}", hint=_hint(text)) from error
     for name, _ in pairs:
         if name not in known:
             raise OptionError(
@@ -90,8 +93,13 @@ def parse_address(text: str, *, known: Collection[str] = ()) -> Address:
     host = "" if is_local else parts.hostname or ""
     path = parts.netloc + parts.path if is_local else parts.path
     if not (path if is_local else host) and parts.scheme != "camera":
-        raise OptionError(f"address {text!r}: names no place", hint="write it like tcp://127.0.0.1:7770")
+        raise OptionError(f"address {text!r}: names no place", hint=_hint(text))
     return Address(text, parts.scheme, host, port, path, dict(pairs))
+
+
+def _hint(text: str) -> str:
+    scheme = text.partition("://")[0]
+    return f"write it like {_EXAMPLES.get(scheme, f'{scheme}://127.0.0.1:7770')}"
 
 
 def require_local(address: Address, *, allow_remote: bool) -> None:

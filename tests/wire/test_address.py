@@ -36,6 +36,21 @@ def test_an_address_outside_its_rule_is_refused(text: str, message: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "example"),
+    [
+        ("tcp://host:port", "tcp://127.0.0.1:7770"),
+        ("web://127.0.0.1:port", "web://127.0.0.1:8765"),
+        ("mqtt://:1883/topic", "mqtt://127.0.0.1:1883/topic"),
+        ("unix://", "unix:///run/events.sock"),
+    ],
+)
+def test_the_hint_for_a_wrong_address_is_one_of_its_kind(text: str, example: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        parse_address(text)
+    assert caught.value.hint == f"write it like {example}"
+
+
+@pytest.mark.parametrize(
     ("text", "is_local"),
     [
         ("tcp://127.0.0.1:1", True),
