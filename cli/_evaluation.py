@@ -191,12 +191,12 @@ def _read_labels(path: Path, notes: list[str]) -> "Boxes":
 def _sound(file: "LabelFile", path: Path, notes: list[str]) -> "Boxes":
     """Return the rows that are boxes, with a note of those that are none."""
     if dropped := int(np.sum(~file.is_sound)):
-        notes.append(f"{path}: {dropped} rows that are no box left out")
-    boxes = file.boxes[file.is_sound]
-    # The layout has no word for boxes without a track: who has none writes 0, and no track is in two places at once.
-    if not boxes.track_id.any() and len(np.unique(boxes.t)) < len(boxes):
-        return replace(boxes, track_id=np.full(len(boxes), -1))
-    return boxes
+        notes.append(_unsound(path, dropped))
+    return file.sound
+
+
+def _unsound(path: str | Path, count: int) -> str:
+    return f"{path}: {count} rows that are no box left out"
 
 
 def _expand(sources: Sequence[str]) -> list[str]:
@@ -217,17 +217,14 @@ def _expand(sources: Sequence[str]) -> list[str]:
 
 
 def _labels_of(target: str, source: "EventSource", notes: list[str]) -> "Boxes | None":
-    from eventdet.formats import find_boxes
-    from eventdet.preprocessing import is_store, open_stored_recording
-    from eventdet.sources import SyntheticSource
+    from eventdet.sources import known_labels
 
-    if isinstance(source, SyntheticSource):
-        return source.labels
-    if is_store(target):
-        labels = open_stored_recording(target).labels()
-        return labels if len(labels) else None
-    path = find_boxes(target)
-    return None if path is None else _read_labels(path, notes)
+    known = known_labels(source, target)
+    if known is None:
+        return None
+    if known.num_unsound:
+        notes.append(_unsound(known.origin, known.num_unsound))
+    return known.boxes
 
 
 def with_constant_latency(recordings: list["RecordingResults"], latency_us: int) -> list["RecordingResults"]:

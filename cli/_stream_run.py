@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from ._link import format_link
@@ -12,7 +13,7 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 if TYPE_CHECKING:
     from eventdet.sinks import EventRecorder, Outputs
-    from eventdet.sources import EventSource
+    from eventdet.sources import EventSource, LiveSource
     from eventdet.streaming import Streamer, StreamSummary, TraceLog
     from eventdet.streaming.delay import DelayWatch
 
@@ -42,86 +43,124 @@ class RunOptions:
     """What each stage did when, to be written at the end; None: nobody asked."""
 
 
+@dataclass(slots=True)
+class _Run:
+    """What takes part in a stream, as it comes."""
+
+    streamer: "Streamer"
+    source: "EventSource"
+    wanted: RunOptions
+    log: StreamLog
+    watch: "DelayWatch | None" = None
+    outputs: "Outputs | None" = None
+    recorder: "EventRecorder | None" = None
+
+
 def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, log: StreamLog) -> int:
     """Stream to the outputs until the source or the user ends it; return the exit code."""
     from eventdet.errors import EventdetError
-    from eventdet.sources import LiveSource
 
-    outputs, recorder = None, None
-    watch = _delay_watch(source)
+    run = _Run(streamer, source, wanted, log, watch=_delay_watch(source, log))
     try:
-        with ExitStack() as stack:
-            interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
-            if isinstance(source, LiveSource):
-                stack.enter_context(source)
-            outputs = stack.enter_context(_open_outputs(source, streamer, wanted))
-            for sink in outputs.sinks:
-                if sink.greeting:
-                    # Said in quiet runs too: nobody could guess the address.
-                    log.write({"level": "info", "event": "page", "message": sink.greeting, "output": sink.target})
-            recorder = _open_recorder(source, wanted.record)
-            link = source.link_report if isinstance(source, LiveSource) else None
-            if recorder is not None:
-                stack.enter_context(recorder)
-            count = stack.enter_context(monitored(streamer, outputs, log, wanted.metrics_port, link))
-            advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=log.quiet))
-            for result in streamer:
-                if watch is not None:
-                    watch.add(result)
-                outputs.write(result)
-                if outputs.is_done:
-                    return 0
-                count(result)
-                advance(streamer.recorded_s)
-            outputs.conclude(streamer.summary().totals)
-        if wanted.trace is not None:
-            wanted.trace.write()
+        is_interrupted = _write_results(run)
     except EventdetError:
         if streamer.recorded_s:
-            _say_outcome(streamer.summary(), source, outputs, recorder, log)
+            _say_outcome(run)
         raise
-    _say_outcome(streamer.summary(), source, outputs, recorder, log)
-    if watch is not None:
-        _say_delay(watch, log)
-    return EXIT_INTERRUPTED if interrupted() else 0
+    if run.outputs is None or not run.outputs.is_done:
+        _say_outcome(run)
+    return EXIT_INTERRUPTED if is_interrupted else 0
 
 
-def _delay_watch(source: "EventSource") -> "DelayWatch | None":
-    """Return what looks for the labelled objects of a simulated source; None where there are no labels."""
-    from eventdet.sources import SyntheticSource
+def _write_results(run: _Run) -> bool:
+    """Write results until there are no more, or nobody reads them; return whether a signal ended that."""
+    streamer, source = run.streamer, run.source
+    with ExitStack() as stack:
+        interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
+        # After an error too, of the windows until then; a signal does not cut it.
+        stack.callback(_write_trace, run.wanted.trace)
+        link = None
+        if isinstance(source, _live_source()):
+            link = stack.enter_context(source).link_report
+        run.outputs = outputs = stack.enter_context(_open_outputs(run))
+        for sink in outputs.sinks:
+            if sink.greeting:
+                # Said in quiet runs too: nobody could guess the address.
+                run.log.write({"level": "info", "event": "page", "message": sink.greeting, "output": sink.target})
+        if run.wanted.record is not None:
+            run.recorder = stack.enter_context(_open_recorder(source, run.wanted.record))
+        count = stack.enter_context(monitored(streamer, outputs, run.log, run.wanted.metrics_port, link))
+        advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=run.log.quiet))
+        for result in streamer:
+            if run.watch is not None:
+                run.watch.add(result)
+            outputs.write(result)
+            if outputs.is_done:
+                return False
+            count(result)
+            advance(streamer.recorded_s)
+        outputs.conclude(streamer.summary().totals)
+    return interrupted()
+
+
+def _live_source() -> "type[LiveSource]":
+    from eventdet.sources import LiveSource
+
+    return LiveSource
+
+
+def _write_trace(trace: "TraceLog | None") -> None:
+    # Without a window there was nothing to trace, and an earlier file is of more use.
+    if trace is not None and trace.num_windows:
+        trace.write()
+
+
+def _delay_watch(source: "EventSource", log: StreamLog) -> "DelayWatch | None":
+    """Return what looks for the labelled objects of a source; None where there are no labels."""
+    from eventdet.errors import EventdetError
+    from eventdet.sources import known_labels
     from eventdet.streaming.delay import DelayWatch
 
-    return DelayWatch(source.labels) if isinstance(source, SyntheticSource) else None
+    try:
+        known = known_labels(source)
+    except EventdetError as error:
+        # Nobody asked for the labels: what is wrong with them is no reason not to stream.
+        log.say("labels", f"note: labels are left out: {error.message}")
+        return None
+    return None if known is None else DelayWatch(known.boxes)
 
 
 def _say_delay(watch: "DelayWatch", log: StreamLog) -> None:
     delay = watch.summary()
+    if not delay.num_objects:
+        return
     line = f"event to detection: {delay.num_found} of {delay.num_objects} labelled objects found"
     if delay.num_found:
-        line += f", {delay.median_ms:.0f} ms after they appear at the median, at most {delay.max_ms:.0f}"
-    counts = delay._asdict()
+        line += f", {delay.median_ms:.0f} ms after their first label at the median, at most {delay.max_ms:.0f}"
+    if not isnan(delay.label_every_ms):
+        line += f"; labels every {delay.label_every_ms:g} ms"
     # JSON has no word for what is not a number.
-    log.say("delay", line, **counts if delay.num_found else counts | {"median_ms": None, "max_ms": None})
+    counts = {
+        name: None if isinstance(value, float) and isnan(value) else value for name, value in delay._asdict().items()
+    }
+    log.say("delay", line, **counts)
 
 
-def _open_outputs(source: "EventSource", streamer: "Streamer", wanted: RunOptions) -> "Outputs":
+def _open_outputs(run: _Run) -> "Outputs":
     from eventdet.sinks import Outputs, plan_resume
-    from eventdet.sources import LiveSource
 
-    header, plan = streamer.header, None
+    wanted, header, plan = run.wanted, run.streamer.header, None
     if wanted.resume:
-        plan = plan_resume(wanted.targets, header=header, renumber=isinstance(source, LiveSource))
-        streamer.hurry_until(plan.stop_us)
+        plan = plan_resume(wanted.targets, header=header, renumber=isinstance(run.source, _live_source()))
+        run.streamer.hurry_until(plan.stop_us)
     return Outputs(wanted.targets, header=header, allow_remote=wanted.allow_remote, resume=plan)
 
 
-def _open_recorder(source: "EventSource", target: str | None) -> "EventRecorder | None":
+def _open_recorder(source: "EventSource", target: str) -> "EventRecorder":
     from eventdet.errors import OptionError
     from eventdet.sinks import EventRecorder
     from eventdet.sources import LiveSource
 
-    if target is None:
-        return None
     if not isinstance(source, LiveSource):
         raise OptionError(
             f"--record is for live sources, got {source.name}", hint="use eventdet convert or eventdet simulate"
@@ -131,31 +170,27 @@ def _open_recorder(source: "EventSource", target: str | None) -> "EventRecorder 
     return recorder
 
 
-def _say_outcome(
-    summary: "StreamSummary",
-    source: "EventSource",
-    outputs: "Outputs | None",
-    recorder: "EventRecorder | None",
-    log: StreamLog,
-) -> None:
-    from eventdet.sources import LiveSource
-
+def _say_outcome(run: _Run) -> None:
+    summary, log = run.streamer.summary(), run.log
     # The notes of the source's report are in the lines; a record has the counts by name.
     counts = {name: value for name, value in asdict(summary).items() if name not in ("report", "notes")}
     log.say("summary", format_summary(summary), **counts, repairs=summary.report.repairs, notes=list(summary.notes))
-    if isinstance(source, LiveSource):
-        log.say("link", format_link(source), **asdict(source.link_report))
-    for sink in outputs.sinks if outputs is not None else ():
+    if isinstance(run.source, _live_source()):
+        log.say("link", format_link(run.source), **asdict(run.source.link_report))
+    deliveries = {} if run.outputs is None else run.outputs.deliveries
+    for sink in () if run.outputs is None else run.outputs.sinks:
         note = f" ({sink.note})" if sink.note else ""
-        report = outputs.deliveries.get(sink.target) if outputs is not None else None
+        report = deliveries.get(sink.target)
         log.say(
             "output", f"wrote {sink.target}{note}", output=sink.target, **({} if report is None else asdict(report))
         )
-    if recorder is not None and recorder.summary is not None:
-        num_events = recorder.summary.num_events
-        log.say(
-            "record", f"wrote {recorder.target} ({num_events:,} events)", output=recorder.target, recorded=num_events
-        )
+    if run.recorder is not None and run.recorder.summary is not None:
+        target, num_events = run.recorder.target, run.recorder.summary.num_events
+        log.say("record", f"wrote {target} ({num_events:,} events)", output=target, recorded=num_events)
+    if run.wanted.trace is not None and run.wanted.trace.num_windows:
+        log.say("profile", f"wrote {run.wanted.trace.path}", output=str(run.wanted.trace.path))
+    if run.watch is not None:
+        _say_delay(run.watch, log)
 
 
 def format_summary(summary: "StreamSummary") -> str:

@@ -8,6 +8,7 @@ Labels are made by people and scripts: what the header claims is checked before 
 is no box does not reach the detector.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -67,6 +68,18 @@ class LabelFile(NamedTuple):
 
     layout: str
     """``old`` (Gen1), ``new`` (1 Mpx and the toolbox), or ``mixed``."""
+
+    @property
+    def sound(self) -> Boxes:
+        """The rows that are boxes.
+
+        The layout has no word for boxes without a track, and who has none writes 0. No track is in two places at once:
+        where 0 stands everywhere and twice at one time, the tracks are -1 here.
+        """
+        boxes = self.boxes[self.is_sound]
+        if not boxes.track_id.any() and len(np.unique(boxes.t)) < len(boxes):
+            return replace(boxes, track_id=np.full(len(boxes), -1))
+        return boxes
 
 
 def read_boxes(path: str | Path) -> Boxes:

@@ -12,6 +12,7 @@ from .delivery import DeliveryReport, NetworkSink
 from .registry import check_targets, is_line_file, open_sink
 from .result import StreamHeader, StreamTotals, WindowResult
 from .resume import ResumePlan
+from .web import WebSink
 
 __all__ = ["Outputs"]
 
@@ -71,7 +72,7 @@ class Outputs:
     @property
     def deliveries(self) -> dict[str, DeliveryReport]:
         """What became of the windows of each output on a network, by target; any thread may ask."""
-        return {sink.target: sink.report for sink in list(self.sinks) if isinstance(sink, NetworkSink)}
+        return {sink.target: sink.report for sink in list(self.sinks) if isinstance(sink, NetworkSink | WebSink)}
 
     def write(self, result: WindowResult) -> None:
         """Give a window to every sink, but for one that the earlier run has written already.

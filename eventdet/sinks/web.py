@@ -6,6 +6,7 @@ from eventdet.errors import OptionError
 from eventdet.wire import Address, parse_address, require_local
 
 from .base import Sink
+from .delivery import DeliveryReport
 from .jsonl import header_record, result_record, totals_record
 from .request import SinkRequest
 from .result import StreamHeader, StreamTotals, WindowResult
@@ -40,6 +41,7 @@ class WebSink(Sink):
 
         self.target = target
         self.note = ""
+        self._is_closed = False
         self._size = header.sensor_size
         self._class_names = header.class_names
         about = header_record(header) | {
@@ -48,6 +50,14 @@ class WebSink(Sink):
         }
         self._page = LivePage(about, host=address.host, port=address.port)
         self.greeting = f"watch at {self._page.url}"
+
+    @property
+    def report(self) -> DeliveryReport:
+        """The counts so far; a window is sent when a page took it, whichever, and dropped when the next came before."""
+        seen = self._page.audience
+        queued = int(seen.is_waiting and not self._is_closed)
+        dropped = seen.num_shown - seen.num_taken - queued
+        return DeliveryReport(seen.num_taken, dropped, queued, is_connected=not self._is_closed)
 
     def write(self, result: WindowResult) -> None:
         """Show a window."""
@@ -61,11 +71,14 @@ class WebSink(Sink):
         """Tell pages that the stream has come to its end."""
         from eventdet.viewer import encode_frame
 
-        self._page.show(encode_frame(totals_record(totals)))
+        self._page.conclude(encode_frame(totals_record(totals)))
 
     def close(self) -> None:
         """Stop serving; pages keep their last window."""
         self._page.close()
+        self._is_closed = True
+        report = self.report
+        self.note = f"pages {self._page.audience.num_pages:,}, shown {report.sent:,}, not shown {report.dropped:,}"
 
     def discard(self) -> None:
         """Stop serving."""

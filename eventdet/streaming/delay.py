@@ -27,13 +27,17 @@ class DelaySummary(NamedTuple):
     max_ms: float
     """The longest of them."""
 
+    label_every_ms: float
+    """From one labelled moment to the next, median; NaN with fewer than two. No delay is known better than this."""
+
 
 class DelayWatch:
     """Looks for the first correct detection of each labelled object.
 
     A detection is correct when it overlaps a label of its class, stamped within its window, by half or more. An object
-    appears with its first label: between labels nobody says when it did, so that a delay is too short by up to the time
-    from one label to the next. The result counts as known at the end of its window plus its latency.
+    appears with its first label. Between two labels nobody says where it is: it may have come up to that time before
+    its first label, and have been found up to that time before the label that shows it. The result counts as known at
+    the end of its window plus its latency.
 
     Parameters
     ----------
@@ -70,4 +74,6 @@ class DelayWatch:
         seen = [track_id for track_id, t_us in self._appears_us.items() if begin_us < t_us <= self._end_us]
         delays = [self._delays_ms[track_id] for track_id in seen if track_id in self._delays_ms]
         median_ms, max_ms = (float(np.median(delays)), max(delays)) if delays else (float("nan"), float("nan"))
-        return DelaySummary(len(seen), len(delays), median_ms, max_ms)
+        stamps = np.unique(self._labels.t)
+        every_ms = float(np.median(np.diff(stamps))) / 1e3 if len(stamps) > 1 else float("nan")
+        return DelaySummary(len(seen), len(delays), median_ms, max_ms, every_ms)

@@ -104,10 +104,10 @@ class Lane:
 
     def begin(self) -> None:
         """Start with the first window."""
+        self._tracker = self.options.tracker(self.source.sensor_size)
         self.tally = RunTally(begin_ns=self._clock.now_ns())
         self._overload = Overload(self.options)
         every = self.reset_steps if self.options.state == "reset" else None
-        self._tracker = self.options.tracker(self.source.sensor_size)
         self._continuity = Continuity(every, self.grid.stride_us)
         self._offset = self._next_seq = 0
         self._open(self.grid.start_us)

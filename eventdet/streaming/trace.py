@@ -5,7 +5,8 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
-from eventdet.sinks._files import check_target, make_folder, writing
+from eventdet.errors import OutputError
+from eventdet.sinks._files import PartFile, check_target, writing
 
 __all__ = ["Span", "TraceLog"]
 
@@ -86,6 +87,11 @@ class TraceLog:
             "otherData": {"windows": self.num_windows, "windows_kept": len(self._windows)},
             "traceEvents": self.records(),
         }
-        make_folder(self.path)
-        with writing(self.path):
-            self.path.write_text(json.dumps(trace, separators=(",", ":")), encoding="utf-8")
+        part = PartFile(self.path)
+        try:
+            with writing(self.path):
+                part.path.write_text(json.dumps(trace, separators=(",", ":")), encoding="utf-8")
+        except OutputError:
+            part.discard()
+            raise
+        part.keep()

@@ -172,6 +172,8 @@ class Tracker:
         """Rules."""
         self._size = sensor_size
         self._next_id = 1
+        # Loads the kernel, which takes up to seconds: in a live stream the first two boxes would wait for it.
+        assign(np.ones((1, 1)))
         self.reset()
 
     def reset(self) -> None:

@@ -10,9 +10,9 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from eventdet.errors import MissingExtraError, OutputError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
-__all__ = ["LivePage"]
+__all__ = ["Audience", "LivePage"]
 
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _ASSETS = {
@@ -45,6 +45,22 @@ _TRY_LATER = 1013
 _START_S = 10.0
 _GRACE_S = 1
 """How long the end waits for pages that do not take their last window."""
+
+
+class Audience(NamedTuple):
+    """Who has looked on."""
+
+    num_pages: int
+    """Pages that were opened."""
+
+    num_taken: int
+    """Windows that a page took."""
+
+    num_shown: int
+    """Windows in all."""
+
+    is_waiting: bool
+    """Whether the newest of them may still be taken."""
 
 
 class LivePage:
@@ -75,8 +91,11 @@ class LivePage:
         self._socket = _bind(host, port)
         self._host, self._port = host, int(self._socket.getsockname()[1])
         self._clients: set[_Client] = set()
-        self._latest = b""
-        self._number = 0
+        self._num_pages = self._num_taken = 0
+        # One value, since two threads look: the number of the newest window, from 1 on, and its message.
+        self._newest = (0, b"")
+        self._newest_taken = 0
+        self._farewell = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         config = uvicorn.Config(
             self._application(), log_level="critical", access_log=False, lifespan="off", ws="websockets-sansio",
@@ -94,12 +113,20 @@ class LivePage:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}/?token={self._token}"
 
+    @property
+    def audience(self) -> Audience:
+        """Who has looked on so far; any thread may ask."""
+        return Audience(self._num_pages, self._num_taken, self._newest[0], self._newest_taken < self._newest[0])
+
     def show(self, message: bytes) -> None:
-        """Let every page draw a message of `encode_frame` as soon as it can; never waits."""
-        self._latest, self._number = message, self._number + 1
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._wake)
+        """Let every page draw a window, a message of `encode_frame`, as soon as it can; never waits."""
+        self._newest = (self._newest[0] + 1, message)
+        self._call(self._wake)
+
+    def conclude(self, message: bytes) -> None:
+        """Let every page have a message of `encode_frame` after the last window."""
+        self._farewell = message
+        self._call(self._wake)
 
     def close(self) -> None:
         """Let pages take the last window, and stop; a second call does nothing."""
@@ -108,6 +135,11 @@ class LivePage:
             return
         loop.call_soon_threadsafe(self._end)
         self._thread.join()
+
+    def _call(self, action: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(action)
 
     def _serve(self) -> None:
         asyncio.run(self._run())
@@ -165,6 +197,7 @@ class LivePage:
         await socket_.send_text(json.dumps(self._about))
         client = _Client()
         self._clients.add(client)
+        self._num_pages += 1
         reader = asyncio.create_task(client.read(socket_))
         try:
             await self._send_news(socket_, client)
@@ -175,12 +208,19 @@ class LivePage:
     async def _send_news(self, socket_: "WebSocket", client: "_Client") -> None:
         from starlette.websockets import WebSocketDisconnect
 
-        seen = 0
+        seen, is_told = 0, False
         try:
             while not client.is_gone:
-                if client.is_ready and self._number > seen:
-                    message, client.is_ready, seen = self._latest, False, self._number
+                # At the end the page gets what is left without being asked: it draws in order.
+                may_send = client.is_ready or client.is_ending
+                number, message = self._newest
+                if may_send and number > seen:
+                    client.is_ready, seen = False, number
+                    self._take(number)
                     await socket_.send_bytes(message)
+                elif may_send and self._farewell and not is_told:
+                    client.is_ready, is_told = False, True
+                    await socket_.send_bytes(self._farewell)
                 elif client.is_ending:
                     await socket_.close()
                     return
@@ -189,6 +229,11 @@ class LivePage:
                     await client.news.wait()
         except WebSocketDisconnect:
             return
+
+    def _take(self, number: int) -> None:
+        if number > self._newest_taken:
+            self._newest_taken = number
+            self._num_taken += 1
 
     def _knows(self, token: str | None) -> bool:
         return token is not None and secrets.compare_digest(token.encode(), self._token.encode())

@@ -180,6 +180,42 @@ def test_metrics_are_served_while_it_runs_and_sigterm_finalises_all(path: Path, 
         assert sum(1 for _ in video.decode(video=0)) == num_windows
 
 
+def test_a_profile_is_whole_after_sigterm(path: Path, tmp_path: Path) -> None:
+    lines, trace = tmp_path / "a.jsonl", tmp_path / "trace.json"
+    command = [sys.executable, "-m", "eventdet.cli", "stream", str(path), "--window=5ms", "--threads=1"]
+    with subprocess.Popen([*command, "--pace=0.05x", f"-o{lines}", f"--profile={trace}"]) as process:
+        _wait(lambda: _lines(lines) > 3)
+        # Whoever stops a service seldom asks once.
+        for _ in range(3):
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_S) == 130
+    num_windows = len(_records(lines)) - 2
+    assert json.loads(trace.read_text())["otherData"] == {"windows": num_windows, "windows_kept": num_windows}
+    # A run without a window has nothing to tell in its place.
+    assert run([*command[3:], "--record", str(tmp_path / "b.raw"), "--profile", str(trace)]) == 2
+    assert json.loads(trace.read_text())["otherData"]["windows"] == num_windows
+
+
+def test_labels_beside_a_recording_tell_how_soon_objects_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drive, labels = tmp_path / "drive_td.dat", tmp_path / "drive_bbox.npy"
+    assert run(["simulate", "-o", str(drive), "--seconds", "1", "--seed", "3"]) == 0
+    assert run(["stream", str(drive), "--log-format", "json"]) == 0
+    log = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    (delay,) = (record for record in log if record["event"] == "delay")
+    known = np.load(labels)
+    assert delay["num_objects"] == len(np.unique(known["track_id"])) > 0
+    assert (
+        delay["label_every_ms"] == np.median(np.diff(np.unique(known["t" if "t" in known.dtype.names else "ts"]))) / 1e3
+    )
+    labels.write_bytes(b"no list")
+    assert run(["stream", str(drive)]) == 0
+    shown = capsys.readouterr().err
+    assert f"labels are left out: {labels}" in shown
+    assert "event to detection" not in shown
+
+
 def test_a_log_of_json_stays_json_where_no_object_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def refuse(word: str) -> None:
         raise AssertionError(word)

@@ -25,7 +25,7 @@ def test_the_delay_is_from_the_first_label_to_the_first_correct_result() -> None
     watch.add(_result(150_000, Boxes.from_xywh([[14, 10, 20, 20]])))
     watch.add(_result(200_000, Boxes.from_xywh([[16, 10, 20, 20]])))
     # From 50 ms to the result of the window that ends at 150 ms, which took 20 ms.
-    assert watch.summary() == (2, 1, 120.0, 120.0)
+    assert watch.summary() == (2, 1, 120.0, 120.0, 50.0)
 
 
 def test_labels_without_identity_or_outside_of_the_stream_do_not_count() -> None:

@@ -124,6 +124,17 @@ def test_the_end_of_a_stream_is_said(page: Page, sink: Sink) -> None:
     expect(page.locator("#state")).to_have_text("ended after 1 windows")
 
 
+def test_windows_of_a_number_of_events_are_said_to_be_so(browser: Browser) -> None:
+    header = replace(HEADER, window_events=4000, stride_events=2000, rules="conf 0.25, windows of any length")
+    with open_sink("web://127.0.0.1:0", header=header) as sink:
+        opened = browser.new_page()
+        opened.goto(sink.greeting.removeprefix("watch at "))
+        sink.write(_window(0))
+        expect(opened.locator("#facts")).to_contain_text("4,000 events every 2,000 events")
+        expect(opened.locator("#rate-now")).to_have_text("0.1 k, at most 0.1 k")
+        opened.close()
+
+
 def test_a_picture_of_any_width_keeps_its_rows(browser: Browser) -> None:
     # 35 pixels are no multiple of four: a page that mistook the packing would shear.
     size = SensorSize(5, 7)

@@ -99,6 +99,29 @@ def test_a_page_that_never_asks_holds_nothing_up(page: LivePage) -> None:
         page.close()
 
 
+def test_a_window_counts_as_taken_once_however_many_pages_take_it(page: LivePage) -> None:
+    page.show(encode_frame({"seq": 0}))
+    assert page.audience == (0, 0, 1, True)
+    page.show(encode_frame({"seq": 1}))
+    for number in (1, 2):
+        with _stream(page) as client:
+            client.recv()
+            assert _seq(client.recv()) == 1
+        assert page.audience == (number, 1, 2, False)
+
+
+def test_a_page_that_has_not_asked_gets_the_last_window_and_the_last_word_all_the_same(page: LivePage) -> None:
+    with _stream(page) as client:
+        client.recv()
+        for number in range(2):
+            page.show(encode_frame({"seq": number}))
+        page.conclude(encode_frame({"seq": -1}))
+        page.close()
+        seqs = [_seq(message) for message in client]
+    assert seqs in ([0, 1, -1], [1, -1])
+    assert page.audience[1:] == (len(seqs) - 1, 2, False)
+
+
 def _seq_of_large(message: bytes | str) -> int:
     assert isinstance(message, bytes)
     return int(json.loads(message[4 : 4 + int.from_bytes(message[:4], "little")])["seq"])

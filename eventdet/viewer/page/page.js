@@ -116,8 +116,14 @@ function note(record) {
   push(view.stamps, performance.now());
   plot($("rate"), view.rates);
   plot($("latency"), view.latencies);
-  $("rate-now").textContent = rate >= 1e6 ? `${(rate / 1e6).toFixed(2)} M` : `${(rate / 1e3).toFixed(1)} k`;
-  $("latency-now").textContent = `${(record.latency_ms.total || 0).toFixed(1)} ms`;
+  const rateText = (value) => (value >= 1e6 ? `${(value / 1e6).toFixed(2)} M` : `${(value / 1e3).toFixed(1)} k`);
+  $("rate-now").textContent = lastAndMost(view.rates, rateText);
+  $("latency-now").textContent = lastAndMost(view.latencies, (value) => `${value.toFixed(1)} ms`);
+}
+
+// A curve without an axis needs its height in words.
+function lastAndMost(values, text) {
+  return `${text(values[values.length - 1])}, at most ${text(Math.max(...values))}`;
 }
 
 function push(values, value) {
@@ -147,7 +153,7 @@ function facts() {
     ["pictures a second", rate.toFixed(1)],
     ["windows not shown", view.missed],
     ["windows skipped", record.dropped || 0],
-    ["window", `${view.about.window_us / 1000} ms every ${view.about.stride_us / 1000} ms`],
+    ["window", windowText(view.about)],
     ["detector", view.about.model],
     ["weights", (view.about.weights_hash || "none").slice(0, 12)],
     ["state", view.about.state],
@@ -158,6 +164,13 @@ function facts() {
     text.textContent = value;
     return [term, text];
   }));
+}
+
+function windowText({ window_us, stride_us, window_events, stride_events, rules }) {
+  if (!window_events) return `${window_us / 1000} ms every ${stride_us / 1000} ms`;
+  const count = (number) => `${number.toLocaleString("en")} events`;
+  const time = rules.includes("windows of any length") ? "" : ` or ${window_us / 1000} ms`;
+  return count(window_events) + time + (stride_events === window_events ? "" : ` every ${count(stride_events)}`);
 }
 
 function pause() {
