@@ -9,6 +9,8 @@ from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.geometry import GEN1
 from eventdet.tracking import Tracker, TrackerConfig, Tracks
+from eventdet.tracking import tracker as tracker_module
+from eventdet.tracking.assignment import assign
 from eventdet.tracking.motion import Noise
 
 STEP_US = 50_000
@@ -38,6 +40,14 @@ def test_a_track_is_told_from_its_second_detection_on_and_ages_from_the_first() 
     assert tracks.age_us.tolist() == [30_000]
     assert tracks.boxes.t.tolist() == [31_000]
     assert tracks.is_predicted.tolist() == [False]
+
+
+def test_a_tracker_has_its_kernel_before_the_first_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(tracker_module, "assign", lambda gain: asked.append(gain.size) or assign(gain))
+    Tracker()
+    # The smallest problem that the kernel is asked to solve at all.
+    assert asked == [1]
 
 
 def test_noise_of_one_window_never_becomes_a_track() -> None:
