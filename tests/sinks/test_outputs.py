@@ -55,6 +55,20 @@ def test_a_wrong_target_leaves_every_file_untouched(
     assert all(path.read_bytes() == b"old" for path in tmp_path.iterdir())
 
 
+def test_windows_that_no_page_took_are_counted(header: StreamHeader, results: list[WindowResult]) -> None:
+    pytest.importorskip("uvicorn", reason="the extra web is not installed")
+    target = "web://127.0.0.1:0"
+    with Outputs([target], header=header) as outputs:
+        for result in results:
+            outputs.write(result)
+        report = outputs.deliveries[target]
+        assert (report.sent, report.dropped, report.queued, report.is_connected) == (0, 4, 1, True)
+        outputs.conclude(TOTALS)
+    report = outputs.deliveries[target]
+    assert (report.sent, report.dropped, report.queued, report.is_connected) == (0, 5, 0, False)
+    assert outputs.sinks[0].note == "pages 0, shown 0, not shown 5"
+
+
 def test_the_standard_output_twice_is_refused(header: StreamHeader) -> None:
     with pytest.raises(OptionError, match="output - is given twice"):
         Outputs(["-", "-"], header=header)
