@@ -21,8 +21,9 @@
     TURN_X,  # direction of u, of length 1
     TURN_Z,
     FACING,  # cosine between the way to the sun and the way out of the surface, at least 0
+    THROWER,  # number among what may throw shadows, which does not shade itself
     NUM_COLUMNS,
-) = range(21)
+) = range(22)
 
 (
     FOCAL,  # pixels

@@ -32,6 +32,7 @@ from ._columns import (
     SKY,
     SKY_LIGHT,
     SKYLINE,
+    SUN,
     SUN_UP,
     TILE_MASK,
     VERGE_ALBEDO,
@@ -44,6 +45,7 @@ from ._columns import (
 from ._coverage_kernels import box, contrast, noise, ramp
 from ._lens_kernels import ray, street_offset
 from ._light_kernels import TUNNEL_M, illumination
+from ._shadow_kernels import Throwers, sun_kept
 
 _CRACKED = 3.0
 """Pixels per metre below which no crack is seen."""
@@ -259,16 +261,17 @@ def draw_background(
     ground: NDArray[np.float64],
     light: NDArray[np.float64],
     tile: NDArray[np.float32],
+    throwers: Throwers,
     image: NDArray[np.float32],
     lamps: NDArray[np.float32],
     through: NDArray[np.float32],
-    shadow: NDArray[np.float32],
     dim: NDArray[np.float32],
 ) -> None:
     """Add ground and sky to the pixels that surfaces left open.
 
     What street lamps light goes to `lamps`, if that has pixels. `bend` tables the road's way, a metre an entry;
-    `shadow` is the share of the sun that does not reach the ground, `dim` that of the sky, where they have pixels.
+    `throwers` are looked at where the sun shines; `dim`, where it has pixels, is the share of the sky that does not
+    reach the ground.
     """
     height, width = image.shape
     sky = ground[SKY] * light[SKY_LIGHT]
@@ -293,7 +296,10 @@ def draw_background(
                 near = _street(road_x, along + camera[CAMERA_Z], scale_x, scale_z, camera, ground, tile)
                 if dim.size > 0:
                     near *= 1.0 - dim[y, x]
-                facing = light[SUN_UP] * (1.0 - shadow[y, x])
+                facing = light[SUN_UP]
+                if light[SUN] > 0.0:
+                    at, scale = (ray_x * depth, 0.0, depth), (per_x, per_x * max(ray_y, 0.1))
+                    facing *= 1.0 - sun_kept(throwers, -1, at, scale, light, tile)
                 steady, lamp = illumination(light, camera, ray_x * depth, 0.0, depth, facing)
                 if lamps.size > 0:
                     lamps[y, x] += open_share * (1.0 - depth * (1.0 / HAZE_M)) * near * lamp

@@ -33,6 +33,8 @@ from ._columns import (
     SKY_LIGHT,
     START,
     STOP,
+    SUN,
+    THROWER,
     TURN_X,
     TURN_Z,
     VEHICLE,
@@ -42,6 +44,7 @@ from ._coverage_kernels import ramp
 from ._lens_kernels import image_bounds, ray, street_offset
 from ._light_kernels import illumination
 from ._material_kernels import WIRE_REACH_M, shade
+from ._shadow_kernels import Throwers, sun_kept
 from ._solid_kernels import hit_solid, vehicle_frame
 
 _NOWHERE = (0.0, 0.0, 0.0)
@@ -102,6 +105,7 @@ def draw_surfaces(
     ground: NDArray[np.float64],
     light: NDArray[np.float64],
     tile: NDArray[np.float32],
+    throwers: Throwers,
     image: NDArray[np.float32],
     lamps: NDArray[np.float32],
     through: NDArray[np.float32],
@@ -111,8 +115,9 @@ def draw_surfaces(
 ) -> None:
     """Add the light of surfaces, nearest first, and note whose each pixel is; `corners` (n, 2, 4) are footprints.
 
-    What street lamps light goes to `lamps`, if that has pixels: it flickers, and the rest does not.
-    `reach` counts the pixels of each object that lie in the image, hidden or not, when `count_hidden` is set.
+    What street lamps light goes to `lamps`, if that has pixels: it flickers, and the rest does not. `throwers` are
+    looked at where the sun shines. `reach` counts the pixels of each object that lie in the image, hidden or not, when
+    `count_hidden` is set.
     """
     height, width = image.shape
     sky = ground[SKY] * light[SKY_LIGHT]
@@ -123,7 +128,6 @@ def draw_surfaces(
         row = surfaces[index]
         identity = int(row[IDENTITY])
         solid = int(row[LATERAL]) == VEHICLE
-        facing = row[FACING]
         start, per_size = vehicle_frame(row, camera) if solid else (_NOWHERE, _NOWHERE)
         foot_m = row[HEIGHT] - WIRE_REACH_M if int(row[MATERIAL]) == WIRE and not solid else 0.0
         y0, y1, x0, x1 = image_bounds(corners[index], row[HEIGHT] * 1.1, camera, height, width, foot_m)
@@ -139,6 +143,7 @@ def draw_surfaces(
                     )
                 else:
                     cover, depth, near, glow = _plane_sample(row, camera, ray_x, ray_y, tile)
+                    facing = row[FACING]
                 v = camera[CAMERA_HEIGHT] - ray_y * depth
                 if cover <= 0.0 or (covered and v > COVER_TOP_M and _behind_ceiling(camera, ray_x, ray_y)):
                     continue
@@ -147,6 +152,9 @@ def draw_surfaces(
                     if open_share >= 0.5:
                         owner[y, x] = identity
                 haze = min(1.0, depth * (1.0 / HAZE_M))
+                if facing > 0.0 and light[SUN] > 0.0:
+                    at, scale = (ray_x * depth, v, depth), (camera[FOCAL] / depth, camera[FOCAL] / depth)
+                    facing *= 1.0 - sun_kept(throwers, int(row[THROWER]), at, scale, light, tile)
                 steady, lamp = illumination(light, camera, ray_x * depth, v, depth, facing)
                 if flickers:
                     share = open_share * cover * (1.0 - haze)

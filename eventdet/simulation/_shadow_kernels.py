@@ -1,4 +1,11 @@
-"""Shadows on the ground: hard ones, by what lies on the way to the sun, and soft ones under what stands on it."""
+"""Shadows: hard ones, by what lies on the way to the sun, and soft ones on the ground under what stands on it.
+
+All that throws hard shadows is upright, and the sun stands still, so the way to the sun never leaves a strip of the
+ground: a point looks only at the surfaces in its own strip.
+"""
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -17,7 +24,6 @@ from ._columns import (
     LATERAL,
     LENGTH,
     MATERIAL,
-    NEAREST,
     OPAQUE,
     PERSON,
     PLANE,
@@ -41,6 +47,16 @@ from ._lens_kernels import image_bounds, ray
 _GRAZING_M = 1e-3
 """A plane whose shadow is narrower than this throws none."""
 
+_APART_M = 0.15
+"""A surface is shaded by what the way to the sun meets so far above it or more."""
+
+_STRIPS = 256
+_STRIP_M = 1.0
+
+_X, _Z, _WAY_X, _WAY_Z, _LONG, _PER_AWAY, _FIRST, _LAST, _NUM_FOOT = range(9)
+"""Of a thrower's plane: where its foot begins, its direction and length, one over how far its shadow leads away for a
+metre of height, and from where to where along the way to the sun it and its shadow lie."""
+
 _SOFT_M = 0.5
 """So far beyond a vehicle the ground sees less of the sky."""
 
@@ -48,6 +64,22 @@ _UNDER = 0.8
 """Share of the sky that the ground under a vehicle does not see."""
 
 _FEET_M = 0.45
+
+
+class Throwers(NamedTuple):
+    """Surfaces that may be in the way of the sun."""
+
+    rows: NDArray[np.float64]
+    """Shape (n, NUM_COLUMNS): see `_columns`."""
+
+    feet: NDArray[np.float64]
+    """Shape (n, 8): where each stands as an upright plane."""
+
+    strips: NDArray[np.int64]
+    """Shape (256, n): the numbers of those in each strip along the way to the sun."""
+
+    counts: NDArray[np.int64]
+    """Shape (256,): how many those are."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -70,80 +102,105 @@ def _silhouette(row: NDArray[np.float64], u: float, v: float, p: float, tile: ND
     return 0.0 if material == WIRE else 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _throw(
-    corners: NDArray[np.float64], height_m: float, to_x: float, to_z: float, reached: NDArray[np.float64]
-) -> None:
-    """Write a footprint, and the footprint moved to where the shadow of its top falls, to `reached` (2, 8)."""
-    for k in range(8):
-        away = height_m * (k // 4)
-        reached[0, k] = corners[0, k % 4] - away * to_x
-        reached[1, k] = corners[1, k % 4] - away * to_z
-
-
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _shade_of(
+def _kept_by(
     row: NDArray[np.float64],
-    foot: tuple[float, float, float, float, float, float],
+    foot: NDArray[np.float64],
     sun: tuple[float, float],
-    at: tuple[float, float],
+    at: tuple[float, float, float],
+    least: float,
     scale: tuple[float, float],
     tile: NDArray[np.float32],
 ) -> float:
-    """Return how much of the sun an upright plane keeps off a point of the ground.
+    """Return how much of the sun an upright plane keeps off a point `at` (right, up, ahead).
 
-    `foot` is where its foot begins, its direction, its length, and one over how far its shadow leads away for a metre
-    of height.
+    The line from the point to the sun is followed down to the ground: it meets the plane at a height of `v`, and what
+    it meets there is in the way if it is more than `least` above the point.
     """
-    x, z, dx, dz, length, per_away = foot
-    gx, gz = at[0] - x, at[1] - z
-    v = -(gx * dz - gz * dx) * per_away
-    u = (gx + v * sun[0]) * dx + (gz + v * sun[1]) * dz
-    inside = box(min(u, length - u), min(v, row[HEIGHT] - v), scale[0], scale[1])
+    gx, gz = at[0] - at[1] * sun[0] - foot[_X], at[2] - at[1] * sun[1] - foot[_Z]
+    v = -(gx * foot[_WAY_Z] - gz * foot[_WAY_X]) * foot[_PER_AWAY]
+    u = (gx + v * sun[0]) * foot[_WAY_X] + (gz + v * sun[1]) * foot[_WAY_Z]
+    inside = box(min(u, foot[_LONG] - u), min(v - at[1] - least, row[HEIGHT] - v), scale[0], scale[1])
     if inside > 0.0 and int(row[LATERAL]) != VEHICLE:
         inside *= _silhouette(row, u, v, scale[1], tile)
     return inside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def draw_shadows(
-    surfaces: NDArray[np.float64],
-    corners: NDArray[np.float64],
-    camera: NDArray[np.float64],
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def sun_kept(
+    throwers: Throwers,
+    own: int,
+    at: tuple[float, float, float],
+    scale: tuple[float, float],
     light: NDArray[np.float64],
     tile: NDArray[np.float32],
-    through: NDArray[np.float32],
-    shadow: NDArray[np.float32],
-) -> None:
-    """Set `shadow` to how much of the sun is kept off each ground pixel; `corners` (n, 2, 4) are the footprints."""
-    height, width = through.shape
-    per_focal = 1.0 / camera[FOCAL]
+) -> float:
+    """Return how much of the sun is kept off a point `at` (right, up, ahead) of the thrower `own`; -1 is the ground.
+
+    `scale` are the pixels per metre across and up.
+    """
     sun = (light[SUN_X] / light[SUN_UP], light[SUN_Z] / light[SUN_UP])
-    reached = np.empty((2, 8))
-    for index in range(surfaces.shape[0]):
-        row, own = surfaces[index], corners[index]
-        # A vehicle's shadow is that of the upright plane on its diagonal; a plane's corners 0 and 1 are its ends.
-        last = 2 if int(row[LATERAL]) == VEHICLE else 1
-        dx, dz = own[0, last] - own[0, 0], own[1, last] - own[1, 0]
-        length = np.sqrt(dx * dx + dz * dz)
-        if abs(sun[0] * dz - sun[1] * dx) < _GRAZING_M:
+    flat = math.sqrt(light[SUN_X] * light[SUN_X] + light[SUN_Z] * light[SUN_Z])
+    along = (at[0] * light[SUN_X] + at[2] * light[SUN_Z]) / flat
+    across = (at[0] * light[SUN_Z] - at[2] * light[SUN_X]) / flat
+    strip = int(min(_STRIPS - 1.0, max(0.0, across / _STRIP_M + 0.5 * _STRIPS)))
+    # A plane that starts where the point lies, as the other wall of a corner does, is not in the way.
+    least = 0.0 if own == -1 else _APART_M
+    kept = 0.0
+    for k in range(throwers.counts[strip]):
+        other = throwers.strips[strip, k]
+        foot = throwers.feet[other]
+        if other != own and foot[_FIRST] < along < foot[_LAST]:
+            # Added, so that no light falls through where one plane's shadow goes on in the next one's.
+            kept += _kept_by(throwers.rows[other], foot, sun, at, least, scale, tile)
+            if kept >= 1.0:
+                return 1.0
+    return kept
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _set_foot(
+    row: NDArray[np.float64], own: NDArray[np.float64], foot: NDArray[np.float64], sun: tuple[float, float]
+) -> bool:
+    """Set where the plane of a thrower stands, and return whether the sun does more than graze it."""
+    # A vehicle throws the shadow of the upright plane on its diagonal; a plane's corners 0 and 1 are its ends.
+    last = 2 if int(row[LATERAL]) == VEHICLE else 1
+    dx, dz = own[0, last] - own[0, 0], own[1, last] - own[1, 0]
+    away = sun[0] * dz - sun[1] * dx
+    if abs(away) < _GRAZING_M:
+        return False
+    foot[_LONG] = np.sqrt(dx * dx + dz * dz)
+    foot[_X], foot[_Z], foot[_WAY_X], foot[_WAY_Z] = own[0, 0], own[1, 0], dx / foot[_LONG], dz / foot[_LONG]
+    foot[_PER_AWAY] = foot[_LONG] / away
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sort_throwers(rows: NDArray[np.float64], corners: NDArray[np.float64], light: NDArray[np.float64]) -> Throwers:
+    """Return surfaces sorted into the strips along the sun's way in which their shadows lie.
+
+    `corners` (n, 2, 4) are the footprints; only those of vehicles have a width.
+    """
+    count = rows.shape[0]
+    feet = np.zeros((count, _NUM_FOOT))
+    strips, counts = np.empty((_STRIPS, count), np.int64), np.zeros(_STRIPS, np.int64)
+    flat = math.sqrt(light[SUN_X] * light[SUN_X] + light[SUN_Z] * light[SUN_Z])
+    sun = (light[SUN_X] / light[SUN_UP], light[SUN_Z] / light[SUN_UP])
+    for index in range(count):
+        own = corners[index]
+        if not _set_foot(rows[index], own, feet[index], sun):
             continue
-        dx, dz = dx / length, dz / length
-        foot = (own[0, 0], own[1, 0], dx, dz, length, 1.0 / (sun[0] * dz - sun[1] * dx))
-        _throw(own, row[HEIGHT], sun[0], sun[1], reached)
-        y0, y1, x0, x1 = image_bounds(reached, 0.0, camera, height, width)
-        for y in range(y0, y1):
-            for x in range(x0, x1):
-                if through[y, x] < OPAQUE or shadow[y, x] >= 1.0:
-                    continue
-                ray_x, ray_y = ray(camera, per_focal, x, y)
-                if ray_y <= 1e-3:
-                    continue
-                depth = camera[CAMERA_HEIGHT] / ray_y
-                if depth >= NEAREST:
-                    scale = (camera[FOCAL] / depth, camera[FOCAL] / depth * max(ray_y, 0.1))
-                    kept = _shade_of(row, foot, sun, (ray_x * depth, depth), scale, tile)
-                    shadow[y, x] = max(shadow[y, x], kept)
+        along = (own[0] * light[SUN_X] + own[1] * light[SUN_Z]) / flat
+        across = (own[0] * light[SUN_Z] - own[1] * light[SUN_X]) / flat
+        feet[index, _FIRST] = along.min() - rows[index, HEIGHT] * flat / light[SUN_UP] - 1.0
+        feet[index, _LAST] = along.max() + 1.0
+        # One more on both sides: an edge is soft over a pixel.
+        first = max(0.0, across.min() / _STRIP_M + 0.5 * _STRIPS - 1.0)
+        last = min(_STRIPS - 1.0, across.max() / _STRIP_M + 0.5 * _STRIPS + 1.0)
+        for strip in range(int(min(first, _STRIPS - 1.0)), int(max(0.0, last)) + 1):
+            strips[strip, counts[strip]] = index
+            counts[strip] += 1
+    return Throwers(rows, feet, strips, counts)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")

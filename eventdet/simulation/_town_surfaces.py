@@ -23,6 +23,9 @@ _SIGNAL_PERIOD_S = 16.0
 _WIDEST = 0.95
 """Metres aside for each metre ahead that a picture may reach."""
 
+_SHADOWS_M = 60.0
+"""So far beyond the picture objects are looked for whose shadows may reach into it."""
+
 Column = NDArray[np.float64]
 
 
@@ -55,8 +58,8 @@ class _Place(NamedTuple):
 
 def place_town(
     objects: Objects, camera: Column, light: Column, *, drive: Drive, poses: tuple[Pose, ...], t_s: float
-) -> NDArray[np.float64]:
-    """Return the surfaces that may be seen, nearest first.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the surfaces that may be seen, nearest first, and those that may throw shadows on what is seen.
 
     Parameters
     ----------
@@ -73,10 +76,11 @@ def place_town(
 
     Returns
     -------
-    ndarray, shape (n, NUM_COLUMNS), float64
-        See `_columns`.
+    surfaces, throwers : ndarray, shapes (n, NUM_COLUMNS) and (m, NUM_COLUMNS), float64
+        See `_columns`; no throwers without sun.
     """
-    seen, place = _find(objects, drive, poses, t_s)
+    sunny = bool(light[column.SUN] > 0.0)
+    seen, place, inside = _find(objects, drive, poses, t_s, around_m=_SHADOWS_M if sunny else 0.0)
     rows = common_columns(objects, seen, camera, light, x=place.x, z=place.z, t_s=t_s)
     face, side = rows
     solid = objects.shape[seen] >= 0.0
@@ -91,14 +95,19 @@ def place_town(
     if drive.turn is not None:
         _follow(face, objects, seen, drive.turn, drive.place_m(t_s), t_s)
     _switch_signals(face, objects, seen, t_s)
-    shown = np.concatenate([shown_face | solid, shown_side])
+    flat = rows.reshape(-1, column.NUM_COLUMNS)
+    throwers = _set_throwers(flat, np.concatenate([solid, np.zeros_like(solid)]), light) if sunny else flat[:0]
+    shown = np.concatenate([(shown_face | solid) & inside, shown_side & inside])
     key = middle[1] + 2.0 * np.abs(middle[0])
     order = np.argsort(np.concatenate([key, key]), kind="stable")
-    surfaces = np.ascontiguousarray(rows.reshape(-1, column.NUM_COLUMNS)[order[shown[order]]])
-    return surfaces[_front_to_back(surfaces)]
+    surfaces = np.ascontiguousarray(flat[order[shown[order]]])
+    return surfaces[_front_to_back(surfaces)], throwers
 
 
-def _find(objects: Objects, drive: Drive, poses: tuple[Pose, ...], t_s: float) -> tuple[NDArray[np.intp], _Place]:
+def _find(
+    objects: Objects, drive: Drive, poses: tuple[Pose, ...], t_s: float, *, around_m: float
+) -> tuple[NDArray[np.intp], _Place, NDArray[np.bool_]]:
+    """Return which objects are in view or up to `around_m` beyond it, where they are, and which of them are in view."""
     camera_x, camera_z, cosine, sines = np.array(poses)[objects.leg.astype(np.intp)].T
     swing = objects.swing_m * sine(objects.swing_hz * t_s + objects.phase)
     x = objects.x + objects.speed_x * t_s - camera_x
@@ -107,13 +116,34 @@ def _find(objects: Objects, drive: Drive, poses: tuple[Pose, ...], t_s: float) -
     place = _Place(x, z, 0.5 * objects.width, objects.depth, straight, straight, cosine, sines)
     ahead = place.middle()[1]
     reach = place.half + 0.5 * place.depth
-    seen = np.flatnonzero((objects.rides > 0.0) | ((ahead - reach < _FARTHEST_M) & (ahead + reach > column.NEAREST)))
+    behind = column.NEAREST - around_m
+    seen = np.flatnonzero((objects.rides > 0.0) | ((ahead - reach < _FARTHEST_M) & (ahead + reach > behind)))
     near, far = (drive.bend_m(z[seen] + depth, t_s) for depth in (0.0, objects.depth[seen]))
     place = _Place(*(values[seen] for values in place))._replace(near_aside=near, far_aside=far)
     aside, ahead = place.middle()
     reach = reach[seen] + np.abs(far - near)
-    inside = (objects.rides[seen] > 0.0) | (np.abs(aside) - reach < _WIDEST * (ahead + reach))
-    return seen[inside], _Place(*(values[inside] for values in place))
+    rides, beyond = objects.rides[seen] > 0.0, np.abs(aside) - reach - _WIDEST * (ahead + reach)
+    found = rides | (beyond < around_m)
+    inside = rides | ((beyond < 0.0) & (ahead + reach > column.NEAREST))
+    return seen[found], _Place(*(values[found] for values in place)), inside[found]
+
+
+def _set_throwers(rows: NDArray[np.float64], solid: NDArray[np.bool_], light: Column) -> NDArray[np.float64]:
+    """Give a number to surfaces whose shadows may reach into the picture, and return them uncut."""
+    uncut = rows.copy()
+    cut = rows[:, column.LATERAL] == column.ANGLED_PLANE
+    uncut[cut, column.START], uncut[cut, column.STOP] = 0.0, rows[cut, column.LENGTH]
+    x, z = footprints(uncut)
+    away = (rows[:, column.HEIGHT] / light[column.SUN_UP])[:, None]
+    x = np.concatenate([x, x - away * light[column.SUN_X]], axis=1)
+    z = np.concatenate([z, z - away * light[column.SUN_Z]], axis=1)
+    reaches = (z > column.NEAREST).any(axis=1)
+    reaches &= (x > -_WIDEST * z).any(axis=1) & (x < _WIDEST * z).any(axis=1)
+    reaches &= solid | ~np.isin(rows[:, column.MATERIAL], (column.NOTHING, column.WIRE))
+    chosen = np.flatnonzero(reaches)
+    rows[:, column.THROWER] = -2.0
+    rows[chosen, column.THROWER] = np.arange(len(chosen), dtype=np.float64)
+    return uncut[chosen]
 
 
 def _set_figures(face: NDArray[np.float64], place: _Place, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Pictures and labels of a scene."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from . import _columns as column
 from ._surfaces import footprints
 from .scene import Scene, View
 from .truth import GroundTruth
+
+if TYPE_CHECKING:
+    from ._shadow_kernels import Throwers
 
 __all__ = ["MIN_BOX_DIAGONAL", "MIN_BOX_SIDE", "MIN_VISIBLE_SHARE", "Renderer"]
 
@@ -73,7 +76,6 @@ class Renderer:
         self._lamps = np.zeros(shape if scene.flickers else (0, 0), np.float32)
         self._through = np.empty(shape, np.float32)
         self._scratch = np.empty(shape, np.float32)
-        self._shadow = np.zeros(shape, np.float32)
         self._dim = np.zeros(shape if scene.built_up else (0, 0), np.float32)
         self._owner = np.empty(shape, np.int32)
         self._reach = np.empty(len(scene.objects) + 1, np.int64)
@@ -124,14 +126,11 @@ class Renderer:
     def _layers(self, t_us: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the steady light, and that of lamps which flicker where there are any, as new arrays."""
         from ._ground_kernels import draw_background
-        from ._shadow_kernels import draw_contacts, draw_shadows
+        from ._shadow_kernels import draw_contacts
         from ._weather_kernels import draw_rain, pass_lens
 
         view = self._scene.view(t_us)
-        corners = self._draw(view, count_hidden=False)
-        if view.light[column.SUN] > 0.0:
-            self._shadow[:] = 0.0
-            draw_shadows(view.surfaces, corners, view.camera, view.light, self._scene.tile, self._through, self._shadow)
+        corners, throwers = self._draw(view, count_hidden=False)
         if self._dim.size:
             self._dim[:] = 0.0
             draw_contacts(view.surfaces, corners, view.camera, self._through, self._dim)
@@ -141,10 +140,10 @@ class Renderer:
             self._scene.ground,
             view.light,
             self._scene.tile,
+            throwers,
             self._light,
             self._lamps,
             self._through,
-            self._shadow,
             self._dim,
         )
         if view.light[column.RAIN] > 0.0:
@@ -230,14 +229,17 @@ class Renderer:
         measure_owners(self._owner, extent, visible)
         return _Outline(extent, visible, self._reach.copy())
 
-    def _draw(self, view: View, *, count_hidden: bool) -> NDArray[np.float64]:
+    def _draw(self, view: View, *, count_hidden: bool) -> "tuple[NDArray[np.float64], Throwers]":
+        """Draw the surfaces, and return their footprints and what throws shadows."""
         from ._render_kernels import draw_surfaces
+        from ._shadow_kernels import sort_throwers
 
         self._light[:] = self._lamps[:] = 0.0
         self._through[:] = 1.0
         self._owner[:] = 0
         self._reach[:] = 0
         corners = np.stack(footprints(view.surfaces), axis=1)
+        throwers = sort_throwers(view.throwers, np.stack(footprints(view.throwers), axis=1), view.light)
         draw_surfaces(
             view.surfaces,
             corners,
@@ -245,6 +247,7 @@ class Renderer:
             self._scene.ground,
             view.light,
             self._scene.tile,
+            throwers,
             self._light,
             self._lamps,
             self._through,
@@ -252,4 +255,4 @@ class Renderer:
             self._reach,
             count_hidden,
         )
-        return corners
+        return corners, throwers

@@ -44,6 +44,9 @@ class View(NamedTuple):
     surfaces: NDArray[np.float64]
     """Shape (n, NUM_COLUMNS), nearest first: see `_columns`."""
 
+    throwers: NDArray[np.float64]
+    """Shape (m, NUM_COLUMNS): what may throw shadows into the picture; none where no sun shines."""
+
     light: NDArray[np.float64]
     """Shape (NUM_LIGHT,): see `_columns`."""
 
@@ -149,10 +152,11 @@ class Scene:
         camera[column.COVER_START], camera[column.COVER_STOP] = self.cover
         light = self._turned_light(poses[0])
         if self.built_up:
-            surfaces = place_town(self.objects, camera, light, drive=drive, poses=poses, t_s=t_s)
+            surfaces, throwers = place_town(self.objects, camera, light, drive=drive, poses=poses, t_s=t_s)
         else:
             surfaces = place_surfaces(self.objects, camera, light, t_s=t_s)
-        return View(camera, surfaces, light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
+            throwers = surfaces[:0]
+        return View(camera, surfaces, throwers, light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
 
     def _set_crossing(self, camera: NDArray[np.float64]) -> None:
         ahead = ((start, stop) for start, stop in self.crossings if stop > camera[column.CAMERA_Z])

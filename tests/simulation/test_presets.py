@@ -1,6 +1,4 @@
-"""Every preset is a street, and gives the same bits everywhere."""
-
-import hashlib
+"""Every preset is a street."""
 
 import numpy as np
 import pytest
@@ -8,27 +6,6 @@ import pytest
 from eventdet import OptionError
 from eventdet.simulation import PRESETS, Renderer, make_scene
 from eventdet.simulation.presets import pick_preset
-
-# Pinned, not derived: the light of two moments and the boxes of one, the same on every machine.
-DIGESTS = {
-    "plain": "1f5c88092d06c4d0",
-    "gen1": "191c952104576ee2",
-    "low-sun": "2fd189fc95617793",
-    "dusk": "c682f4a8b2b99ba5",
-    "night": "681fbd4fbba0a034",
-    "rain": "75fd751fffd1c248",
-    "mixed": "191c952104576ee2",
-}
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_gives_its_pinned_pictures_and_boxes(preset: str) -> None:
-    renderer = Renderer(make_scene(11, 3_000_000, preset=preset))
-    digest = hashlib.sha256()
-    for t_us in (700_000, 2_500_000):
-        digest.update(renderer.light(t_us).tobytes())
-    digest.update(np.ascontiguousarray(renderer.boxes(2_500_000).xyxy).tobytes())
-    assert digest.hexdigest()[:16] == DIGESTS[preset]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -2,10 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
-import subprocess
-import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -194,27 +190,3 @@ def test_the_folder_of_the_files_is_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match=r"street_td\.dat: cannot be written"):
         write_recording(tmp_path / "file" / "street_td.dat", SimulationConfig(1, 1000))
-
-
-@pytest.mark.slow
-def test_a_plain_processor_gives_the_same_digest(tmp_path: Path) -> None:
-    # Compiled for any x86-64 without AVX or FMA, and with NumPy's wide loops switched off.
-    code = "from tests.simulation.test_recorder import pinned_digest; print(pinned_digest(1))"
-    # NumPy names what it has wide loops for; the names change from one version to the next.
-    wide = import_module("numpy._core._multiarray_umath").__cpu_dispatch__
-    plain = {
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "NPY_DISABLE_CPU_FEATURES": " ".join(wide),
-    }
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env={**os.environ, **plain, "PYTHONPATH": str(root)},
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == DIGESTS[1]

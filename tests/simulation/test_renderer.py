@@ -11,7 +11,7 @@ from eventdet.simulation import Renderer, Scene, make_scene
 from eventdet.simulation import _columns as column
 from eventdet.simulation._ground_kernels import draw_background
 from eventdet.simulation._render_kernels import draw_surfaces, measure_owners
-from eventdet.simulation._shadow_kernels import draw_contacts, draw_shadows
+from eventdet.simulation._shadow_kernels import Throwers, draw_contacts, sort_throwers
 from eventdet.simulation._surfaces import footprints
 from eventdet.simulation.traffic import Objects
 
@@ -31,6 +31,10 @@ def daylight() -> NDArray[np.float64]:
     values = np.zeros(column.NUM_LIGHT)
     values[column.SKY_LIGHT], values[column.LAMP_SPACING] = 1.0, 30.0
     return values
+
+
+def no_throwers() -> Throwers:
+    return sort_throwers(np.zeros((0, column.NUM_COLUMNS)), np.zeros((0, 2, 4)), daylight())
 
 
 def post(identity: int, *, depth: float, x: tuple[float, float], height: float) -> NDArray[np.float64]:
@@ -61,6 +65,7 @@ def drawn(
         ground,
         daylight(),
         tile,
+        no_throwers(),
         light,
         np.zeros((0, 0), np.float32),
         through,
@@ -126,10 +131,10 @@ def test_the_background_fills_only_what_is_open() -> None:
         ground,
         daylight(),
         tile,
+        no_throwers(),
         light,
         np.zeros((0, 0), np.float32),
         through,
-        np.zeros_like(light),
         np.zeros((0, 0), np.float32),
     )
     assert not light[:, :100].any()
@@ -211,20 +216,6 @@ def test_a_solid_seen_edge_on_is_never_darker_than_black() -> None:
     assert light.min() >= 0
 
 
-def test_a_posts_shadow_lies_away_from_the_sun() -> None:
-    # For each metre of height the shadow moves 1 m to the left and 2 m ahead; the post is 2 m high and 0.4 m wide.
-    rows = np.array([post(0, depth=10.0, x=(-0.2, 0.2), height=2.0)])
-    light = daylight()
-    light[column.SUN_X], light[column.SUN_UP], light[column.SUN_Z] = 0.4, 0.4, -0.8
-    through, shadow = np.ones(tuple(SIZE), np.float32), np.zeros(tuple(SIZE), np.float32)
-    tile = np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
-    draw_shadows(rows, np.stack(footprints(rows), axis=1), camera(), light, tile, through, shadow)
-    # The top's shadow lies at x = -2, z = 14: column 152 - 200 * 2.2 / 14 and row 100 + 200 * 1.5 / 14.
-    left, top, right, bottom = extent((shadow > 0.5).astype(np.int32), 1)
-    assert (left, right) == pytest.approx((152 - 200 * 2.2 / 14, 152 + 200 * 0.2 / 10), abs=2)
-    assert (top, bottom) == pytest.approx((100 + 300 / 14, 130), abs=1)
-
-
 def test_a_vehicle_darkens_the_ground_under_and_beside_it_only() -> None:
     # A box 4 m long and 2 m wide with its tail at 10 m: the ground 0.25 m to its right loses half of 0.8.
     row = np.zeros(column.NUM_COLUMNS)
@@ -247,7 +238,8 @@ def test_what_is_above_a_tunnel_is_hidden_from_below() -> None:
         rows = np.array([post(1, depth=40.0, x=(-3.0, 3.0), height=9.0)])
         light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
         owner, reach, tile = np.zeros(tuple(SIZE), np.int32), np.zeros(9, np.int64), np.zeros((64, 64), np.float32)
-        arguments = (np.full(column.NUM_GROUND, 0.5), daylight(), tile, light, np.zeros((0, 0), np.float32), through)
+        ground, lamps = np.full(column.NUM_GROUND, 0.5), np.zeros((0, 0), np.float32)
+        arguments = (ground, daylight(), tile, no_throwers(), light, lamps, through)
         draw_surfaces(rows, np.stack(footprints(rows), axis=1), values, *arguments, owner, reach, False)
         return through
 

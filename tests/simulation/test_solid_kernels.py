@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from eventdet.simulation import _columns as column
 from eventdet.simulation._render_kernels import draw_surfaces
+from eventdet.simulation._shadow_kernels import sort_throwers
 from eventdet.simulation._solid_shapes import HEAVY, PLANES, PROFILES, SALOON
 from eventdet.simulation._surfaces import footprints
 
@@ -35,10 +36,9 @@ def drawn(row: NDArray[np.float64], *, lens: float = 0.0) -> tuple[NDArray[np.in
     owner, reach = np.zeros((240, 304), np.int32), np.zeros(2, np.int64)
     tile, ground = np.full((column.TILE_SIDE, column.TILE_SIDE), 0.5, np.float32), np.full(column.NUM_GROUND, 0.5)
     rows = row[None]
-    corners = np.stack(footprints(rows), axis=1)
-    draw_surfaces(
-        rows, corners, camera, ground, light, tile, image, np.zeros((0, 0), np.float32), through, owner, reach, False
-    )
+    corners, lamps = np.stack(footprints(rows), axis=1), np.zeros((0, 0), np.float32)
+    throwers = sort_throwers(rows[:0], corners[:0], light)
+    draw_surfaces(rows, corners, camera, ground, light, tile, throwers, image, lamps, through, owner, reach, False)
     return owner, through
 
 
