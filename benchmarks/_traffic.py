@@ -11,9 +11,9 @@ _NUM_EDGES = 12
 _NOISE_SHARE = 0.12
 
 
-def traffic(num_events: int, duration_us: int) -> Events:
+def traffic(num_events: int, duration_us: int, *, seed: int = 1) -> Events:
     """Return events of a Gen1 sensor in time order, the same for the same arguments."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     t = np.sort(rng.integers(0, duration_us, num_events))
     edge = rng.integers(0, _NUM_EDGES, num_events)
     speed = np.linspace(20, 150, _NUM_EDGES)

@@ -13,15 +13,27 @@ from ._options import Json
 
 __all__ = ["command"]
 
-_PARTS = ("formats", "tensors", "store", "loader", "convert", "model", "evaluation", "wire", "stream", "simulate")
+_PARTS = (
+    "formats",
+    "tensors",
+    "store",
+    "loader",
+    "convert",
+    "model",
+    "evaluation",
+    "wire",
+    "stream",
+    "cameras",
+    "simulate",
+)
 
 
 def command(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Any of formats, tensors, store, loader, convert, model, evaluation, wire, stream, simulate; "
-            "default: all.",
+            help="Any of formats, tensors, store, loader, convert, model, evaluation, wire, stream, cameras, "
+            "simulate; default: all.",
             show_default=False,
         ),
     ] = None,
