@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ._signals import EXIT_INTERRUPTED, ToldCode
+
 __all__ = ["LOG_FORMATS", "LogFormat", "StreamLog", "errors_logged"]
 
 LOG_FORMATS = ("text", "json")
@@ -43,6 +45,13 @@ class StreamLog:
         """Tell of an event: the message in text, and the fields too in JSON."""
         if not self.quiet:
             self.write({"level": "info", "event": event, "message": message, **fields})
+
+    def end(self, code: int) -> int:
+        """Return the exit code of the command, once a log of records has told of an interruption too."""
+        if code == EXIT_INTERRUPTED and self.is_json:
+            self.write({"level": "info", "event": "interrupted", "message": "interrupted"})
+            return ToldCode(code)
+        return code
 
     def write(self, record: dict[str, object], *, prefix: str = "") -> None:
         """Write a record, which has a message; `prefix` stands before the message in text."""

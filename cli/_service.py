@@ -229,4 +229,4 @@ def _exit_code(statuses: "list[WorkerStatus]", log: StreamLog, *, was_interrupte
     num_failed = sum(status.state == "failed" for status in statuses)
     if num_failed:
         return _EXIT_RUNTIME if num_failed == len(statuses) else _EXIT_PARTIAL
-    return EXIT_INTERRUPTED if was_interrupted else 0
+    return log.end(EXIT_INTERRUPTED if was_interrupted else 0)

@@ -4,10 +4,14 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["EXIT_INTERRUPTED", "stopped_by_signals", "terminated_like_interrupt"]
+__all__ = ["EXIT_INTERRUPTED", "ToldCode", "stopped_by_signals", "terminated_like_interrupt"]
 
 EXIT_INTERRUPTED = 130
 """What shells report for Ctrl-C."""
+
+
+class ToldCode(int):
+    """An exit code whose reason the command has told in its own way."""
 
 
 @contextmanager

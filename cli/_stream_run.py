@@ -69,7 +69,7 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
         raise
     if run.outputs is None or not run.outputs.is_done:
         _say_outcome(run)
-    return EXIT_INTERRUPTED if is_interrupted else 0
+    return log.end(EXIT_INTERRUPTED if is_interrupted else 0)
 
 
 def _write_results(run: _Run) -> bool:

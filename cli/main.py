@@ -32,7 +32,7 @@ from . import (
     verify,
     visualize,
 )
-from ._signals import EXIT_INTERRUPTED
+from ._signals import EXIT_INTERRUPTED, ToldCode
 
 __all__ = ["app", "main", "run"]
 
@@ -126,7 +126,7 @@ def run(arguments: Sequence[str]) -> int:
         _complain(error.message, error.hint)
         return error.exit_code
     # Typer answers Ctrl-C with 130 by itself, and a reader of standard output that has gone with a quiet exit code 1.
-    if code == EXIT_INTERRUPTED:
+    if code == EXIT_INTERRUPTED and not isinstance(code, ToldCode):
         typer.echo("interrupted", err=True)
     return int(code or EXIT_OK)
 

@@ -167,7 +167,8 @@ def test_metrics_are_served_while_it_runs_and_sigterm_finalises_all(path: Path, 
         assert connection.getresponse().status == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_S) == 130
-        rest = [json.loads(line) for line in process.stderr.read().splitlines() if line.startswith("{")]
+        rest = [json.loads(line) for line in process.stderr.read().splitlines()]
+    assert rest[-1]["event"] == "interrupted"
     count = next(float(line.split()[1]) for line in text.splitlines() if line.startswith("eventdet_windows_total "))
     assert 2 <= count < WINDOWS
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted(target.name for target in targets)
