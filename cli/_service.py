@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from ._log import StreamLog
 from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 if TYPE_CHECKING:
-    from eventdet.service import SourceSpec, WorkerStatus
+    from eventdet.service import WorkerStatus
     from eventdet.sinks import Outputs, WindowResult
     from eventdet.streaming import Streamer
     from eventdet.wire import LinkReport
@@ -180,7 +181,8 @@ def _say_address(log: StreamLog, address: str) -> None:
 def run_sources(context: typer.Context, path: Path, log: StreamLog) -> int:
     """Run all sources of a file until they are over; return the exit code."""
     from eventdet.errors import OptionError
-    from eventdet.service import MetricsServer, Supervisor, read_sources
+    from eventdet.service import MetricsServer, Supervisor, read_sources, worker_health, worker_samples
+    from eventdet.service.actors import ClusterSupervisor, connected
 
     given = {
         name: value
@@ -193,30 +195,24 @@ def run_sources(context: typer.Context, path: Path, log: StreamLog) -> int:
     keys = _keys(context)
     overrides = {keys[name]: value for name, value in given.items() if name not in _NOT_PASSED_ON}
     specs = read_sources(path, _lists(context), overrides)
-    if given.get("cluster") is not None:
-        return _run_on_cluster(str(given["cluster"]), specs, log, int(context.params["max_restarts"]))
 
     def pass_on(name: str, record: dict[str, object]) -> None:
-        if log.is_json or record["event"] != "progress":
+        is_wanted = record.get("level") == "error" if log.quiet else log.is_json or record["event"] != "progress"
+        if is_wanted:
             log.write({**record, "source": name}, prefix=f"[{name}] ")
 
-    supervisor = Supervisor(specs, max_restarts=context.params["max_restarts"], log=pass_on)
     with ExitStack() as stack:
+        make: Callable[..., Supervisor | ClusterSupervisor] = Supervisor
+        if given.get("cluster") is not None:
+            make = partial(ClusterSupervisor, client=stack.enter_context(connected(str(given["cluster"]))))
+        supervisor = make(specs, max_restarts=context.params["max_restarts"], log=pass_on)
         interrupted = stack.enter_context(stopped_by_signals(supervisor.stop))
         if (port := context.params["metrics_port"]) is not None:
-            server = stack.enter_context(MetricsServer(port, supervisor.samples, supervisor.health))
-            _say_address(log, server.address)
+            server = MetricsServer(
+                port, lambda: worker_samples(supervisor.statuses), lambda: worker_health(supervisor.statuses)
+            )
+            _say_address(log, stack.enter_context(server).address)
         statuses = supervisor.run()
-    return _exit_code(statuses, log, was_interrupted=interrupted())
-
-
-def _run_on_cluster(address: str, specs: "list[SourceSpec]", log: StreamLog, max_restarts: int) -> int:
-    from eventdet.service.actors import ClusterSupervisor, connected
-
-    with connected(address) as client:
-        supervisor = ClusterSupervisor(specs, client, max_restarts=max_restarts)
-        with stopped_by_signals(supervisor.stop) as interrupted:
-            statuses = supervisor.run()
     return _exit_code(statuses, log, was_interrupted=interrupted())
 
 

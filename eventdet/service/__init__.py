@@ -4,7 +4,7 @@ from .config import format_config, read_config
 from .metrics import Health, MetricsServer, Sample
 from .sources import SourceSpec, read_sources
 from .state import StreamHealth
-from .workers import StreamProcess, Supervisor, WorkerStatus
+from .workers import StreamProcess, Supervisor, WorkerStatus, worker_health, worker_samples
 
 __all__ = [
     "Health",
@@ -18,4 +18,6 @@ __all__ = [
     "format_config",
     "read_config",
     "read_sources",
+    "worker_health",
+    "worker_samples",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 from eventdet.errors import InputError, MissingExtraError
 
 from .sources import SourceSpec
-from .workers import STOPPED, StreamProcess, WorkerStatus
+from .workers import STOPPED, Log, StreamProcess, WorkerStatus
 
 __all__ = ["ClusterSupervisor", "StreamActor", "connected"]
 
@@ -92,17 +92,27 @@ class ClusterSupervisor:
         Connected to the cluster.
     max_restarts : int
         Crashes of one source in a row after which it is given up.
-
+    log : callable
+        Takes the name of a source and a record of where it runs, or that no worker has it; not what it says itself.
     """
 
-    def __init__(self, specs: Sequence[SourceSpec], client: Any, *, max_restarts: int = 10) -> None:
+    def __init__(
+        self,
+        specs: Sequence[SourceSpec],
+        client: Any,
+        *,
+        max_restarts: int = 10,
+        log: Log = lambda _name, _record: None,
+    ) -> None:
         self._specs = list(specs)
         self._client = client
         self._max_restarts = max_restarts
+        self._log = log
         self._is_stopping = False
         self._moves = dict.fromkeys((spec.name for spec in specs), 0)
         self._actors: dict[str, Any] = {}
         self._statuses = {spec.name: WorkerStatus(spec.name) for spec in specs}
+        self._places = dict.fromkeys((spec.name for spec in specs), "")
 
     @property
     def statuses(self) -> list[WorkerStatus]:
@@ -124,6 +134,7 @@ class ClusterSupervisor:
                     asked_to_stop.discard(spec.name)
                     if self._actors.pop(spec.name, None) is not None:
                         self._moves[spec.name] += 1
+                    self._tell(spec.name, "waits: no worker of the cluster has it")
             time.sleep(_POLL_S)
         return self.statuses
 
@@ -140,6 +151,7 @@ class ClusterSupervisor:
             actor = future.result(timeout=_PLACE_S)
             self._actors[spec.name] = actor
             actor.start().result(timeout=_CALL_S)
+            self._tell(spec.name, f"runs on {next(iter(self._client.who_has([future])[future.key]), 'the cluster')}")
         actor = self._actors[spec.name]
         if self._is_stopping and spec.name not in asked_to_stop:
             asked_to_stop.add(spec.name)
@@ -147,3 +159,8 @@ class ClusterSupervisor:
         status: WorkerStatus = actor.status().result(timeout=_CALL_S)
         status.restarts += moves
         self._statuses[spec.name] = status
+
+    def _tell(self, name: str, place: str) -> None:
+        if self._places[name] != place:
+            self._places[name] = place
+            self._log(name, {"level": "info", "event": "place", "message": place})

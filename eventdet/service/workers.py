@@ -18,7 +18,7 @@ from typing import Any
 from .metrics import Health, Sample
 from .sources import SourceSpec
 
-__all__ = ["StreamProcess", "Supervisor", "WorkerStatus"]
+__all__ = ["Log", "StreamProcess", "Supervisor", "WorkerStatus", "worker_health", "worker_samples"]
 
 COMMAND = (sys.executable, "-m", "eventdet.service._worker_main")
 """What a worker's process runs; the number of the supervisor's process and the arguments follow."""
@@ -255,19 +255,21 @@ class Supervisor:
         """End every source soon, with its outputs finalised; a signal's handler may call it."""
         self._is_stopping = True
 
-    def health(self) -> Health:
-        """Return whether no source has failed or waits for a restart."""
-        states = {status.name: status.state for status in self.statuses}
-        return Health(not {FAILED, WAITING} & set(states.values()), {"sources": states})
 
-    def samples(self) -> Iterable[Sample]:
-        """Return the counts of all sources for ``/metrics``."""
-        for status in self.statuses:
-            labels = {"source": status.name}
-            up = float(status.state == RUNNING)
-            yield Sample("worker_up", up, "Whether the source runs.", "gauge", labels)
-            yield Sample("worker_restarts", status.restarts, "Times that it was started again.", "counter", labels)
-            for name in ("windows", "events", "boxes"):
-                count = asdict(status)[f"num_{name}"]
-                # A process that was started again counts from 0, as counters may.
-                yield Sample(f"worker_{name}", count, f"{name.capitalize()} of its process.", "counter", labels)
+def worker_health(statuses: Iterable[WorkerStatus]) -> Health:
+    """Return whether no source has failed or waits for a restart."""
+    states = {status.name: status.state for status in statuses}
+    return Health(not {FAILED, WAITING} & set(states.values()), {"sources": states})
+
+
+def worker_samples(statuses: Iterable[WorkerStatus]) -> Iterable[Sample]:
+    """Return the counts of all sources for ``/metrics``."""
+    for status in statuses:
+        labels = {"source": status.name}
+        up = float(status.state == RUNNING)
+        yield Sample("worker_up", up, "Whether the source runs.", "gauge", labels)
+        yield Sample("worker_restarts", status.restarts, "Times that it was started again.", "counter", labels)
+        for name in ("windows", "events", "boxes"):
+            count = asdict(status)[f"num_{name}"]
+            # A process that was started again counts from 0, as counters may.
+            yield Sample(f"worker_{name}", count, f"{name.capitalize()} of its process.", "counter", labels)

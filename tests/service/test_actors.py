@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,60 @@ def test_actors_give_what_processes_give_and_publish_it(client: Any, path: Path,
     Supervisor([_spec("c", path, tmp_path)]).run()
     for name in "ab":
         assert _records(tmp_path / f"{name}.jsonl") == _records(tmp_path / "c.jsonl")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[str]:
+    """A scheduler and two workers, as a user starts them: address of the scheduler."""
+    told = tmp_path / "scheduler.json"
+    quiet = ["--host=127.0.0.1", "--no-dashboard", f"--scheduler-file={told}"]
+    dask = [sys.executable, "-m", "dask"]
+    with ExitStack() as stack:
+        for more in (["scheduler", "--port=0"], *[["worker", "--nthreads=1", "--no-nanny"]] * 2):
+            log = stack.enter_context((tmp_path / "dask.log").open("a"))
+            process = stack.enter_context(subprocess.Popen([*dask, *more, *quiet], stdout=log, stderr=log))
+            stack.callback(process.terminate)
+            deadline = time.monotonic() + WAIT_S
+            while not told.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield json.loads(told.read_text())["address"]
+
+
+def _sources(path: Path, folder: Path, **options: object) -> Path:
+    lines = [f"{name} = {json.dumps(value)}" for name, value in {"window": "5ms", **options}.items()]
+    for name in "ab":
+        lines += ["[[source]]", f'name = "{name}"', f'source = "{path}"', f'output = "{folder}/{name}.jsonl"']
+    target = folder / "sources.toml"
+    target.write_text("\n".join(["[defaults]", *lines]))
+    return target
+
+
+@pytest.mark.slow
+def test_the_command_line_runs_sources_on_a_cluster_of_processes(cluster: str, path: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "eventdet.cli", "stream", "--cluster", cluster, "--sources"]
+    ran = subprocess.run([*command, _sources(path, tmp_path)], stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    placed = {line.split()[0]: line.split()[-1] for line in ran.stderr.splitlines() if "runs on" in line}
+    assert placed.keys() == {"[a]", "[b]"}
+    assert len(set(placed.values())) == 2
+    assert f"a: done, {WINDOWS} windows" in ran.stderr
+    Supervisor([_spec("c", path, tmp_path)]).run()
+    for name in "ab":
+        assert _records(tmp_path / f"{name}.jsonl") == _records(tmp_path / "c.jsonl")
+    slow = _sources(path, tmp_path, pace="0.02x")
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").unlink()
+    with subprocess.Popen([*command, slow], stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + WAIT_S
+        files = [tmp_path / f"{name}.jsonl" for name in "ab"]
+        while not all(file.exists() and file.read_bytes().count(b"\n") > 2 for file in files):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT_S) == 130
+    for file in files:
+        assert _records(file)[-1]["type"] == "summary"
 
 
 @pytest.mark.slow
