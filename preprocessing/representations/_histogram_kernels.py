@@ -6,18 +6,20 @@ from numpy.typing import NDArray
 
 from ._pixel_kernels import (
     BLOCK,
-    COORDINATE,
-    ON,
-    ON_SHIFT,
-    STAMP,
-    X_SHIFT,
-    Y_SHIFT,
+    SHORTEST_RUN,
     bin_and_edges,
+    bin_in_force,
+    clear_up_to,
+    end_of_records,
+    end_of_run,
     keeps_places,
     locate_columns,
     locate_records,
     pixel_steps,
+    stamp_of,
+    unpack_records,
 )
+from ._prefetch_kernels import STRIDE, prefetch_columns, prefetch_records
 
 __all__ = ["histogram_from_columns", "histogram_from_records"]
 
@@ -26,16 +28,41 @@ _LARGEST_COUNT = np.uint8(255)
 
 @njit(cache=True, nogil=True)
 def _count_one(cells: NDArray[np.uint8], cell: np.uint64) -> None:
-    """Add one to a counter that stays at 255."""
+    """Add one to a counter that stays at 255; few ever are, so that the branch costs less than arithmetic would."""
     count = cells[cell]
-    cells[cell] = count + np.uint8(count != _LARGEST_COUNT)
+    if count != _LARGEST_COUNT:
+        cells[cell] = count + np.uint8(1)
 
 
 @njit(cache=True, nogil=True)
-def _count_block(cells: NDArray[np.uint8], base: int, block: NDArray[np.uint64]) -> None:
-    """Count the cells of a block of one bin."""
-    for i in range(len(block)):
-        _count_one(cells, np.uint64(base) + block[i])
+def _count_some(cells: NDArray[np.uint8], located: NDArray[np.uint32]) -> None:
+    """Count some cells of one bin."""
+    for i in range(len(located)):
+        _count_one(cells, np.uint64(located[i]))
+
+
+@njit(cache=True, nogil=True)
+def _count_singly(
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
+    current: tuple[int, int, int], window: tuple[int, int, int],
+    x_steps: NDArray[np.int64], y_steps: NDArray[np.int64], plane: int, cells: NDArray[np.uint8],
+) -> tuple[int, tuple[int, int, int]]:  # fmt: skip
+    """Count events in any order at any place; return how many were counted, and the bin of the last."""
+    x_beyond, y_beyond = np.uint32(len(x_steps) - 1), np.uint32(len(y_steps) - 1)
+    t0, t1, bins = window
+    index, lower, upper = current
+    base, counted = 2 * index * plane, 0
+    for i in range(len(t)):
+        stamp, pixel = t[i], x_steps[min(np.uint32(x[i]), x_beyond)] + y_steps[min(np.uint32(y[i]), y_beyond)]
+        if stamp < lower or stamp >= upper:
+            if stamp < t0 or stamp >= t1:
+                continue
+            index, lower, upper = bin_and_edges(stamp, t0, t1 - t0, bins)
+            base = 2 * index * plane
+        if pixel >= 0:
+            _count_one(cells, np.uint64(base + (plane if p[i] else 0) + pixel))
+            counted += 1
+    return counted, (index, lower, upper)
 
 
 @njit(cache=True, nogil=True)
@@ -45,32 +72,38 @@ def histogram_from_columns(
 ) -> int:  # fmt: skip
     """Clear `out` (bins, 2, H, W), count the events into it, return how many were counted."""
     bins, _, height, width = out.shape
-    cells = out.reshape(-1)
-    cells[:] = 0
+    cells, plane, sensor = out.reshape(-1), height * width, (len(rows), len(columns))
     x_steps, y_steps = pixel_steps(columns, width, 1), pixel_steps(rows, height, width)
-    x_beyond, y_beyond = np.uint32(len(columns)), np.uint32(len(rows))
-    plane, sensor, block = height * width, (len(rows), len(columns)), np.empty(BLOCK, np.uint64)
     by_blocks = keeps_places(columns, width) and keeps_places(rows, height)
-    base, lower, upper, counted, singles, i = 0, t0, t0, 0, 0, 0
+    cells_of_block = np.empty(BLOCK, np.uint32)
+    window, current = (t0, t1, bins), (0, t0, t0)
+    counted, clear, i = 0, 0, 0
     while i < len(t):
-        if by_blocks and singles == 0 and lower < upper and i + BLOCK <= len(t):
-            part = slice(i, i + BLOCK)
-            if locate_columns(t[part], x[part], y[part], p[part], lower, upper, sensor, width, plane, block):
-                _count_block(cells, base, block)
-                counted, i = counted + BLOCK, i + BLOCK
-                continue
-            singles = BLOCK
-        stamp, pixel = t[i], x_steps[min(np.uint32(x[i]), x_beyond)] + y_steps[min(np.uint32(y[i]), y_beyond)]
-        polarity = plane if p[i] else 0
-        i, singles = i + 1, max(0, singles - 1)
-        if stamp < lower or stamp >= upper:
-            if stamp < t0 or stamp >= t1:
-                continue
-            index, lower, upper = bin_and_edges(stamp, t0, t1 - t0, bins)
+        current = bin_in_force(t[i], current, window)
+        index, lower, upper = current
+        stop = i + end_of_run(t[i : i + BLOCK], upper)
+        part, block = slice(i, stop), cells_of_block[: stop - i]
+        if (
+            by_blocks
+            and len(block) >= SHORTEST_RUN
+            and locate_columns(t[part], x[part], y[part], p[part], lower, upper, sensor, width, plane, block)
+        ):
             base = 2 * index * plane
-        if pixel >= 0:
-            _count_one(cells, np.uint64(base + polarity + pixel))
-            counted += 1
+            clear = clear_up_to(cells, clear, base + 2 * plane)
+            for begin in range(0, len(block), STRIDE):
+                prefetch_columns(t, x, y, p, i + BLOCK + begin)
+                _count_some(cells[base:], block[begin : begin + STRIDE])
+            counted += len(block)
+        else:
+            clear = clear_up_to(cells, clear, len(cells))
+            stop = max(stop, min(i + SHORTEST_RUN, len(t)))
+            part = slice(i, stop)
+            few, current = _count_singly(
+                t[part], x[part], y[part], p[part], current, window, x_steps, y_steps, plane, cells
+            )
+            counted += few
+        i = stop
+    clear_up_to(cells, clear, len(cells))
     return counted
 
 
@@ -81,32 +114,34 @@ def histogram_from_records(
 ) -> int:  # fmt: skip
     """Clear `out` (bins, 2, H, W), count the DAT records into it, return how many were counted."""
     bins, _, height, width = out.shape
-    cells = out.reshape(-1)
-    cells[:] = 0
+    cells, plane, sensor = out.reshape(-1), height * width, (len(rows), len(columns))
     x_steps, y_steps = pixel_steps(columns, width, 1), pixel_steps(rows, height, width)
-    x_beyond, y_beyond = np.uint64(len(columns)), np.uint64(len(rows))
-    plane, sensor, block = height * width, (len(rows), len(columns)), np.empty(BLOCK, np.uint64)
     by_blocks = keeps_places(columns, width) and keeps_places(rows, height)
-    base, lower, upper, counted, singles, i = 0, t0, t0, 0, 0, 0
+    cells_of_block = np.empty(BLOCK, np.uint32)
+    window, current = (t0, t1, bins), (0, t0, t0)
+    counted, clear, i = 0, 0, 0
     while i < len(records):
-        # A bin that begins before zero holds no negative stamp, but has no unsigned edge either.
-        if by_blocks and singles == 0 and 0 <= lower < upper and i + BLOCK <= len(records):
-            if locate_records(records[i : i + BLOCK], lower, upper, sensor, width, plane, block):
-                _count_block(cells, base, block)
-                counted, i = counted + BLOCK, i + BLOCK
-                continue
-            singles = BLOCK
-        record = records[i]
-        i, singles = i + 1, max(0, singles - 1)
-        stamp = np.int64(record & STAMP)
-        if stamp < lower or stamp >= upper:
-            if stamp < t0 or stamp >= t1:
-                continue
-            index, lower, upper = bin_and_edges(stamp, t0, t1 - t0, bins)
+        current = bin_in_force(stamp_of(records[i]), current, window)
+        index, lower, upper = current
+        stop = i + end_of_records(records[i : i + BLOCK], upper)
+        block = cells_of_block[: stop - i]
+        if (
+            by_blocks
+            and len(block) >= SHORTEST_RUN
+            and locate_records(records[i:stop], lower, upper, sensor, width, plane, block)
+        ):
             base = 2 * index * plane
-        column, row = (record >> X_SHIFT) & COORDINATE, (record >> Y_SHIFT) & COORDINATE
-        pixel = x_steps[min(column, x_beyond)] + y_steps[min(row, y_beyond)]
-        if pixel >= 0:
-            _count_one(cells, np.uint64(base + (plane if (record >> ON_SHIFT) & ON else 0) + pixel))
-            counted += 1
+            clear = clear_up_to(cells, clear, base + 2 * plane)
+            for begin in range(0, len(block), STRIDE):
+                prefetch_records(records, i + BLOCK + begin)
+                _count_some(cells[base:], block[begin : begin + STRIDE])
+            counted += len(block)
+        else:
+            clear = clear_up_to(cells, clear, len(cells))
+            stop = max(stop, min(i + SHORTEST_RUN, len(records)))
+            t, x, y, p = unpack_records(records[i:stop])
+            few, current = _count_singly(t, x, y, p, current, window, x_steps, y_steps, plane, cells)
+            counted += few
+        i = stop
+    clear_up_to(cells, clear, len(cells))
     return counted

@@ -44,8 +44,9 @@ def _street(rng: np.random.Generator, num_events: int, sensor: SensorSize) -> Ev
 
 
 @pytest.mark.parametrize(
-    "fault", ["none", "one outside the sensor", "unsorted", "half outside the window", "all alike"]
+    "fault", ["none", "one outside the sensor", "unsorted", "half outside the window", "all alike", "strided"]
 )
+@pytest.mark.parametrize("bins", [1, 2, 5, 300])
 @pytest.mark.parametrize(
     "pixel_map",
     [
@@ -56,7 +57,8 @@ def _street(rng: np.random.Generator, num_events: int, sensor: SensorSize) -> Ev
     ],
     ids=["same", "padded", "scaled", "cropped"],
 )
-def test_histogram_of_thousands_of_events_equals_the_reference(pixel_map: PixelMap, fault: str) -> None:
+def test_tensors_of_thousands_of_events_equal_the_reference(pixel_map: PixelMap, bins: int, fault: str) -> None:
+    """Blocks that are whole, that a bin cuts, and that are too short: 300 bins leave about ten events to each."""
     rng = np.random.default_rng(3)
     events = _street(rng, 3000, pixel_map.sensor)
     if fault == "one outside the sensor":
@@ -66,12 +68,15 @@ def test_histogram_of_thousands_of_events_equals_the_reference(pixel_map: PixelM
     elif fault == "all alike":
         # Far more than 255 in one counter.
         events = events[np.full(3000, 7)]
+    elif fault == "strided":
+        events = Events(*(np.repeat(column, 3)[::3] for column in events))
     window = (0, 20_000) if fault != "half outside the window" else (4321, 7777)
-    expected, counted = histogram_reference(events, window, 5, pixel_map)
-    for form in (events, dat_words(events)):
-        out = np.full(expected.shape, 7, np.uint8)
-        assert Representation("histogram", 5).fill(form, *window, pixel_map, out) == counted
-        np.testing.assert_array_equal(out, expected)
+    for name, reference in (("histogram", histogram_reference), ("voxel", voxel_reference)):
+        expected, counted = reference(events, window, bins, pixel_map)
+        for form in (events, dat_words(events)):
+            out = np.full(expected.shape, 7, expected.dtype)
+            assert Representation(name, bins).fill(form, *window, pixel_map, out) == counted
+            np.testing.assert_array_equal(out, expected)
 
 
 def test_histogram_of_polarities_beyond_one_stays_in_its_tensor() -> None:
