@@ -26,7 +26,7 @@ from ._transcode import Encoding, FromZero, counted_events, parse_limits_us, pri
 
 if TYPE_CHECKING:
     from eventdet.formats import ReadPolicy
-    from eventdet.preprocessing import ConvertOptions, Shard
+    from eventdet.preprocessing import ConvertOptions, ConvertSummary, Shard
     from eventdet.preprocessing.executors import Executor
 
 __all__ = ["command"]
@@ -115,7 +115,6 @@ def command(
             quiet=quiet,
             json=json,
         )
-    from eventdet.errors import PartialError
     from eventdet.formats import parse_windows
     from eventdet.preprocessing import ConvertOptions, Shard, convert
     from eventdet.units import parse_duration_us
@@ -143,6 +142,13 @@ def command(
         return _estimate(sources, options, part, jobs=jobs, json=json)
     with stopped_by_signals() as interrupted, conversion_bar(quiet=quiet, interrupted=interrupted) as advance:
         summary = convert(sources, output, options, shard=part, executor=_executor(jobs, dask), on_progress=advance)
+    return _tell(summary, quiet=quiet, json=json)
+
+
+def _tell(summary: "ConvertSummary", *, quiet: bool, json: bool) -> int:
+    """Print what came of a conversion, and return the exit code."""
+    from eventdet.errors import PartialError
+
     if json:
         from json import dumps
 

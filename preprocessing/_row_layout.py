@@ -127,6 +127,7 @@ def parse_layout(metadata: Mapping[str, Any]) -> RowLayout | None:
             and _cut_first_axis_alone(shape, file_shape, chunk_shape, dtype.itemsize)
         )
         attributes = metadata.get("attributes", {})
+        is_known = is_known and isinstance(attributes, Mapping)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return None
     if not is_known:

@@ -11,10 +11,10 @@ A reader is pickled as values alone. Files stay open in one cache of the process
 position to share: threads and forked workers do not disturb each other.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +22,9 @@ import numpy as np
 from google_crc32c import value as crc32c
 from numpy.typing import NDArray
 
-from eventdet.errors import FormatError, InputError, OptionError
+from eventdet.errors import EventdetError, FormatError, InputError, OptionError
 
+from ._json import parse_json
 from ._packing import CHECKSUM_BYTES
 from ._row_layout import MISSING, RowLayout, parse_layout
 from .locations import is_local
@@ -70,7 +71,7 @@ def open_rows(path: Path) -> RowReader:
         When the metadata are missing or damaged.
     """
     try:
-        metadata = json.loads((path / "zarr.json").read_bytes())
+        metadata = parse_json((path / "zarr.json").read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(metadata, dict):
@@ -139,7 +140,7 @@ class ShardReader:
         if chunks:
             # Before memory is taken for them: that many rows are there.
             self._span(chunks[-1])
-        rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
+        rows = _fitting(self._path, out, (stop - start, *self.shape[1:]), self.dtype)
         for chunk in chunks:
             low, high = max(start, chunk * per_chunk), min(stop, (chunk + 1) * per_chunk)
             target = rows[low - start : high - start]
@@ -254,10 +255,16 @@ def _parse_index(path: Path, data: bytes) -> list[tuple[int, int]]:
     return [(offset, length) for offset, length in entries.reshape(-1, 2).tolist()]
 
 
-def _fitting(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _fitting(path: Path, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return `out` when it can be decoded into, or a new array."""
     if out is None:
-        return np.empty(shape, dtype)
+        try:
+            return np.empty(shape, dtype)
+        except MemoryError as error:
+            raise InputError(
+                f"{path}: {shape[0]} rows take {prod(shape) * dtype.itemsize / 1e9:.1f} GB, more memory than there is",
+                hint="run eventdet verify: the metadata may be damaged",
+            ) from error
     if out.shape != shape or out.dtype != dtype or not (out.flags.c_contiguous and out.flags.writeable):
         raise OptionError(f"out must be a writable C-ordered {dtype} {shape} array, got {out.dtype} {out.shape}")
     return out
@@ -297,10 +304,10 @@ class _ZarrRows:
         # A wrong checksum is a ValueError (crc32c) or a RuntimeError (zstd, blosc), depending on the codec; a shape
         # that cannot be is a ValueError or, with chunks of nothing, a ZeroDivisionError.
         try:
-            rows = _fitting(out, (stop - start, *self.shape[1:]), self.dtype)
+            rows = _fitting(self._path, out, (stop - start, *self.shape[1:]), self.dtype)
             rows[...] = self._array[start:stop]
-        except OptionError:
+        except EventdetError:
             raise
-        except (ValueError, RuntimeError, ArithmeticError, OSError) as error:
+        except (ValueError, RuntimeError, ArithmeticError, OSError, MemoryError) as error:
             raise _damaged(self._path, f"rows {start} to {stop} ({error})") from error
         return rows

@@ -62,7 +62,15 @@ class ShardWriter:
         """Rows taken over so far."""
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Take over the next rows."""
+        """Take over the next rows, shape (n, ...).
+
+        Raises
+        ------
+        OptionError
+            When a row is not of the shape of the array's.
+        """
+        if rows.shape[1:] != self._chunk.shape[1:]:
+            raise OptionError(f"rows must be of shape {self._chunk.shape[1:]}, got {rows.shape[1:]}")
         self.num_rows += len(rows)
         while len(rows):
             taken = rows[: len(self._chunk) - self._waiting]
@@ -77,7 +85,7 @@ class ShardWriter:
             rows = rows[len(taken) :]
 
     def put(self, row: NDArray[Any]) -> None:
-        """Take over one row."""
+        """Take over one row; raises as `append`."""
         self.append(row[np.newaxis])
 
     def finish(self) -> None:

@@ -10,6 +10,7 @@ from .aedat4 import AEDAT4, read_aedat4, write_aedat4
 from .aer40 import AER40, read_aer40, write_aer40
 from .columns import recording_of_batches
 from .dat import DAT, DAT1, read_dat, write_dat
+from .dat_recording import DatRecording
 from .decoder import Decoder, Encoding
 from .es import ES, read_es, write_es
 from .evt2 import EVT2, read_evt2, write_evt2
@@ -21,7 +22,7 @@ from .inspect import RecordingInfo, inspect_recording
 from .npy import write_npy, write_npz
 from .policy import DUPLICATES, POLICIES, ReadPolicy
 from .prophesee_boxes import find_boxes, read_boxes, write_boxes
-from .recording import DatRecording, Recording
+from .recording import Recording
 from .registry import FORMATS, READERS, EventFormat, detect_format, open_recording
 from .rosbag import is_rosbag_folder
 from .structured import from_structured, recording_from_structured, to_structured

@@ -16,6 +16,7 @@ from .aedat2 import is_aedat2, open_aedat2
 from .aedat4 import is_aedat4, open_aedat4, write_aedat4
 from .aer40 import is_aer40, open_aer40, write_aer40
 from .dat import DAT, is_bare_dat, is_dat, open_bare_dat, open_dat, write_dat
+from .dat_recording import DatRecording
 from .es import is_es, open_es, write_es
 from .evt2 import is_evt2, open_evt2, write_evt2
 from .evt3 import is_evt3, open_evt3, write_evt3
@@ -24,7 +25,7 @@ from .evt21 import is_evt21, open_evt21, write_evt21
 from .hdf5 import is_hdf5, open_hdf5, write_hdf5
 from .npy import is_npy, is_npz, open_npy, open_npz, write_npy, write_npz
 from .policy import ReadPolicy
-from .recording import DatRecording, Recording
+from .recording import Recording
 from .rosbag import is_rosbag, open_rosbag, rosbag_head_file
 from .text import is_text, open_text, write_text
 

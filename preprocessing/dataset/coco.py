@@ -1,6 +1,5 @@
 """Folders in the form of COCO: pictures, and a JSON file of instances with boxes, areas and crowds."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from eventdet.boxes import Boxes
 from eventdet.errors import InputError
 from eventdet.geometry import SensorSize
+from eventdet.preprocessing._json import parse_json
 
 __all__ = ["CocoImages", "find_instances", "read_coco"]
 
@@ -96,7 +96,7 @@ def read_coco(instances: Path) -> CocoImages:
         When the file cannot be read, is no instances file, or names pictures, categories or boxes that are none.
     """
     try:
-        content = json.loads(instances.read_text(encoding="utf-8"))
+        content = parse_json(instances.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{instances}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eventdet.preprocessing._json import parse_json
+
 from ._published import published_file
 
 __all__ = ["digest", "read_note", "write_note"]
@@ -21,7 +23,7 @@ def digest(values: Mapping[str, Any]) -> str:
 def read_note(folder: Path) -> dict[str, Any]:
     """Return the note of a folder; empty when there is none that can be read."""
     try:
-        note = json.loads((folder / _NAME).read_bytes())
+        note = parse_json((folder / _NAME).read_bytes())
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}

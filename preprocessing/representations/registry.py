@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from eventdet.arguments import parse_arguments
-from eventdet.errors import OptionError, check_option
+from eventdet.errors import FormatError, OptionError, check_option
 from eventdet.events import Events
 from eventdet.geometry import PixelMap, SensorSize
 
@@ -227,14 +227,25 @@ class Representation:
         ------
         OptionError
             When it is not registered. A module that the fields name is not imported: data must not choose code.
+        FormatError
+            When the fields are not those of a representation.
         """
-        name = str(fields["name"]).rpartition(".")[2]
+        named, bins, parameters = fields.get("name"), fields.get("bins"), fields.get("parameters", {})
+        if not isinstance(named, str) or type(bins) is not int or not isinstance(parameters, Mapping):
+            raise FormatError(
+                "a representation must have a name, a number of bins and named parameters, "
+                f"got {named!r:.40}, {bins!r:.40} and {parameters!r:.40}"
+            )
+        name = named.rpartition(".")[2]
         if name not in REPRESENTATIONS:
             raise OptionError(
-                f"the representation {fields['name']} is not registered",
-                hint="import the module that registers it first",
+                f"the representation {named} is not registered", hint="import the module that registers it first"
             )
-        return cls(name, int(fields["bins"]), **fields.get("parameters", {}))
+        try:
+            return cls(name, bins, **parameters)
+        except (OptionError, TypeError) as error:
+            # A name of a parameter that is no text, or one of the constructor's own, is a TypeError.
+            raise FormatError(f"not a {name}: {error}") from error
 
     @property
     def dtype(self) -> np.dtype[Any]:

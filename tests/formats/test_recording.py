@@ -240,7 +240,7 @@ def test_recording_of_many_spans_holds_every_event_once(
 
 
 def test_dat_disorder_between_spans_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventdet.formats.recording._SCAN_BYTES", 80)
+    monkeypatch.setattr("eventdet.formats.dat_recording._SCAN_BYTES", 80)
     write_dat(tmp_path / "a", EVENTS[:100], GEN1)
     content = (tmp_path / "a").read_bytes()
     recording = open_recording(tmp_path / "a")

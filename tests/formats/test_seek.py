@@ -432,7 +432,7 @@ def test_a_dat_file_is_scanned_for_disorder_once(cache: Path, tmp_path: Path, mo
     first = opened(tmp_path / "a.dat")
     assert isinstance(first, DatRecording)
     assert first.is_clean
-    monkeypatch.delattr("eventdet.formats.recording._is_clean_dat")
+    monkeypatch.delattr("eventdet.formats.dat_recording._is_clean_dat")
     assert rows(opened(tmp_path / "a.dat").slice(int(EVENTS.t[-3]), LAST_US + 1)) == rows(EVENTS)[-3:]
     # A record that steps back at the end: a file of another size, which is scanned again and then indexed.
     with (tmp_path / "a.dat").open("ab") as file:
@@ -442,7 +442,7 @@ def test_a_dat_file_is_scanned_for_disorder_once(cache: Path, tmp_path: Path, mo
     dirty = opened(tmp_path / "a.dat")
     assert isinstance(dirty, DatRecording)
     assert not dirty.is_clean
-    monkeypatch.delattr("eventdet.formats.recording._is_clean_dat")
+    monkeypatch.delattr("eventdet.formats.dat_recording._is_clean_dat")
     monkeypatch.delattr("eventdet.formats.recording.Recording.chunks")
     late = opened(tmp_path / "a.dat")
     assert rows(late.slice(int(EVENTS.t[-3]), LAST_US + 1)) == [*rows(EVENTS)[-3:], (int(EVENTS.t[-1]), 0, 0, 0)]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eventdet.errors import OptionError
+from eventdet.errors import FormatError, OptionError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
 from eventdet.preprocessing.representations import REPRESENTATIONS, Representation, Tensor, representation
@@ -79,6 +79,37 @@ def test_fields_that_name_a_module_do_not_import_it(module: str) -> None:
     assert module not in sys.modules
     Representation(f"{module}.row_counts", 1)
     assert dict(Representation.from_dict(fields).parameters)["gain"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"name": 3, "bins": 2},
+        {"name": ["histogram"], "bins": 2},
+        {"name": "histogram"},
+        {"name": "histogram", "bins": "many"},
+        {"name": "histogram", "bins": None},
+        {"name": "histogram", "bins": 0},
+        {"name": "histogram", "bins": 1 << 70},
+        {"name": "histogram", "bins": 2.5},
+        {"name": "histogram", "bins": True},
+        {"name": "histogram", "bins": 2, "parameters": 4},
+        {"name": "histogram", "bins": 2, "parameters": [["a", 1]]},
+        {"name": "histogram", "bins": 2, "parameters": {"none": 1}},
+        {"name": "histogram", "bins": 2, "parameters": {"self": 1}},
+        {"name": "histogram", "bins": 2, "parameters": {"bins": 1}},
+        {"name": "tore", "bins": 2, "parameters": {"depth": "3"}},
+        {"name": "tore", "bins": 2, "parameters": {"depth": 0}},
+        {"name": "binarep", "bins": 2, "parameters": {"bits": 99}},
+        {"name": "time_surface", "bins": 2, "parameters": {"decay": {}}},
+    ],
+    ids=repr,
+)
+def test_fields_that_are_no_representation_are_a_format_error(fields: dict[str, Any]) -> None:
+    with pytest.raises(FormatError) as caught:
+        Representation.from_dict(fields)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["x", "histogram"])

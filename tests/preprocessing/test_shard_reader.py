@@ -284,7 +284,11 @@ def test_missing_shard_is_damage(tmp_path: Path) -> None:
         reader.read(7, 9)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"shape": 3}', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b'{"shape": 3}', b"\xff", b"[" * 100_000, b'{"a":' * 100_000],
+    ids=lambda content: repr(content[:12]),
+)
 def test_metadata_that_describe_no_array_are_a_format_error(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "zarr.json").write_bytes(content)
     with pytest.raises(FormatError, match="damaged"):

@@ -75,6 +75,14 @@ def test_values_in_the_byte_order_of_another_machine_are_turned_round(tmp_path: 
     assert np.asarray(zarr.open_array(tmp_path / "a", mode="r")[...]).tolist() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 3), (3, 2, 1), (0, 3)], ids=str)
+def test_rows_of_another_shape_are_refused_and_not_spread(shape: tuple[int, ...], tmp_path: Path) -> None:
+    writer = ShardWriter(_create(tmp_path / "a", (0, 2), "uint8", TENSORS, chunk=3, shard=6), TENSORS)
+    with pytest.raises(OptionError, match=r"rows must be of shape \(2,\)"):
+        writer.append(np.zeros(shape, np.uint8))
+    assert writer.num_rows == 0
+
+
 @pytest.mark.parametrize("shards", [None, (4, 2)], ids=["no shards", "columns are cut"])
 def test_array_of_another_layout_is_refused(shards: tuple[int, int] | None, tmp_path: Path) -> None:
     array = zarr.create_array(tmp_path / "a", shape=(0, 2), dtype="u1", chunks=(2, 1), shards=shards)

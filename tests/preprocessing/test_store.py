@@ -273,6 +273,9 @@ def test_nothing_foreign_and_damaged_metadata_do_not_open(tmp_path: Path) -> Non
     (tmp_path / "zarr.json").write_text("{")
     with pytest.raises(FormatError, match="not JSON"):
         open_stored_recording(tmp_path)
+    (tmp_path / "zarr.json").write_text("[" * 100_000)
+    with pytest.raises(FormatError, match="nested too deeply"):
+        open_stored_recording(tmp_path)
     assert not is_store(tmp_path)
     assert not is_store(tmp_path / "absent")
 
@@ -387,6 +390,19 @@ def test_columns_of_labels_of_different_lengths_are_damage(tmp_path: Path) -> No
     assert len(recording.labels()) == 2
     _replace_column(recording.path, "labels/w", np.ones(1))
     with pytest.raises(FormatError, match="labels are of the shapes"):
+        recording.labels()
+
+
+@pytest.mark.parametrize("num_rows", [1 << 31, 1 << 40])
+def test_labels_that_claim_more_rows_than_memory_holds_are_one_line(tmp_path: Path, num_rows: int) -> None:
+    labels = Boxes.from_xywh([[1, 2, 3, 4], [0, 0, 2, 2]], t=[3, 5])
+    recording = _write(tmp_path / "r.zarr", _events(np.arange(50)), labels=labels)
+    for name in ("t", "x"):
+        metadata = recording.path / "labels" / name / "zarr.json"
+        content = json.loads(metadata.read_text())
+        content["shape"] = content["chunk_grid"]["configuration"]["chunk_shape"] = [num_rows]
+        metadata.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="labels/t: "):
         recording.labels()
 
 
