@@ -1,13 +1,23 @@
 """Places of stores: folders of this machine, and URLs of others that read like them."""
 
+import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from eventdet.errors import MissingExtraError, OptionError, OutputError
+from eventdet.errors import InputError, MissingExtraError, OptionError, OutputError
 
 __all__ = ["as_location", "is_local", "is_url", "upload"]
 
 _ROOT_METADATA = "zarr.json"
+
+_CLIENT_ERRORS = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("aiohttp", "ClientError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("azure.core.exceptions", "AzureError"),
+)
+"""What the packages behind URLs raise beside OSError: of a service that is not there, or does not know the user."""
 
 
 def is_url(place: str | Path) -> bool:
@@ -29,6 +39,8 @@ def as_location(place: str | Path) -> Path:
         When it is a URL and a package for it is missing.
     OptionError
         When nothing is known of the scheme of a URL.
+    InputError
+        When the service of a URL cannot be reached, or takes no request without credentials.
     """
     if not is_url(place):
         return Path(place)
@@ -38,12 +50,33 @@ def as_location(place: str | Path) -> Path:
         location = UPath(str(place))
         # The package for the scheme comes in here.
         _ = location.fs
+        _reach(str(place))
     except ImportError as error:
         raise MissingExtraError(f"{place}", extra="remote") from error
     except ValueError as error:
         raise OptionError(f"{place}: {error}", hint="give a folder, or a URL like s3://bucket/out.zarr") from error
     # It is no Path by its type, and has all of it that is used here.
     return cast("Path", location)
+
+
+@lru_cache(maxsize=64)
+def _reach(url: str) -> None:
+    """Ask once whether something is there: yes and no are both an answer; raises as `as_location`."""
+    from upath import UPath
+
+    try:
+        # Of a bucket itself s3fs says no, whatever the reason; of what is in it, the reason.
+        UPath(url).exists()
+    except _client_errors() as error:
+        raise InputError(
+            f"{url}: cannot be reached ({error})", hint="look at the address and the credentials of the service"
+        ) from error
+
+
+def _client_errors() -> tuple[type[Exception], ...]:
+    """Return OSError and those of `_CLIENT_ERRORS` whose package is in use."""
+    found = (getattr(sys.modules[module], name) for module, name in _CLIENT_ERRORS if module in sys.modules)
+    return (OSError, *found)
 
 
 def upload(group: Path, target: Path) -> None:
@@ -63,5 +96,6 @@ def upload(group: Path, target: Path) -> None:
                 path.unlink()
         for name, path in [*files.items(), (_ROOT_METADATA, root)]:
             (target / name).write_bytes(path.read_bytes())
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+    except _client_errors() as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"{target}: cannot be written ({reason})") from error

@@ -28,14 +28,17 @@ _READ, _KEEP, _DATA = 0, 3, 1
 """Arguments of LLVM's ``prefetch``: to be read, into all caches, data."""
 
 
-def _emit_prefetch(_context: object, array: object, _index: object) -> tuple[object, object]:
+_item_pointer: Callable[..., Any] = cgutils.get_item_pointer
+"""Goes by the strides of an array; Numba gives it no types."""
+
+
+def _emit_prefetch(_context: object, array: Any, _index: object) -> tuple[object, object]:
     """Tell Numba the type and the machine instruction of `_prefetch`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: tuple[Any, Any]) -> Any:
         kind, (value, index) = signature.args[0], arguments
-        pointer = cgutils.get_item_pointer(
-            context, builder, kind, context.make_array(kind)(context, builder, value), [index]
-        )
+        made = context.make_array(kind)(context, builder, value)
+        pointer = _item_pointer(context, builder, kind, made, [index])
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
         function = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
         flags = [ir.Constant(word, flag) for flag in (_READ, _KEEP, _DATA)]
