@@ -1,6 +1,6 @@
 """How to stream: windows, pace, what happens when the detector is late, state, and detections."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eventdet.errors import OptionError, check_option
 from eventdet.formats import WindowGrid, check_grid
@@ -9,9 +9,7 @@ from eventdet.tracking import Tracker, TrackerConfig
 
 __all__ = ["LATE", "STATES", "StreamOptions"]
 
-_LOW_SCORE = 0.1
-_NEW_MARGIN = 0.1
-"""ByteTrack's."""
+_TRACKING = TrackerConfig()
 
 STATES = ("keep", "reset")
 """``keep`` carries the membranes from window to window; ``reset`` puts them to rest every few windows."""
@@ -74,7 +72,7 @@ class StreamOptions:
     """Share of the events that ``late="thin"`` drops from a window that is late."""
 
     track: bool = False
-    """Whether results are tracks: detections from `conf` on begin one 0.1 above it, those from 0.1 on go on with it."""
+    """Whether results are tracks, by the rules of `TrackerConfig`; a `conf` above its scores takes their place."""
 
     def __post_init__(self) -> None:
         """Check what does not depend on the recording.
@@ -103,7 +101,7 @@ class StreamOptions:
     @property
     def least_score(self) -> float:
         """Lowest score of a detection that is of use: a tracker takes lower ones too."""
-        return min(_LOW_SCORE, self.conf) if self.track else self.conf
+        return _TRACKING.low_score if self.track else self.conf
 
     @property
     def rules(self) -> str:
@@ -125,11 +123,16 @@ class StreamOptions:
         return ", ".join(rules)
 
     def tracker(self, sensor_size: SensorSize) -> Tracker | None:
-        """Return a new tracker; None: results are detections."""
+        """Return a new tracker; None: results are detections.
+
+        A low `conf` leaves the scores of its rules as they are: with them it would find more false tracks than objects.
+        """
         if not self.track:
             return None
-        rules = TrackerConfig(
-            high_score=self.conf, low_score=self.least_score, new_score=min(1.0, self.conf + _NEW_MARGIN)
+        rules = replace(
+            _TRACKING,
+            high_score=max(self.conf, _TRACKING.high_score),
+            new_score=max(self.conf, _TRACKING.new_score),
         )
         return Tracker(rules, sensor_size=sensor_size)
 

@@ -17,16 +17,19 @@ __all__ = ["Tracker", "TrackerConfig", "Tracks"]
 
 @dataclass(frozen=True, slots=True)
 class TrackerConfig:
-    """Rules of a tracker; overlaps are intersections over unions."""
+    """Rules of a tracker; overlaps are intersections over unions.
 
-    high_score: float = 0.5
+    Each default was varied alone on synthetic drives with the bundled weights: docs/evaluation.md has the scores.
+    """
+
+    high_score: float = 0.4
     """Detections from this score on may begin a track and find any track again."""
 
     low_score: float = 0.1
     """Detections from this score on go on with a track that was seen in the window before; lower ones do not count."""
 
     new_score: float = 0.6
-    """A track begins at this score; ByteTrack's 0.1 above the high score."""
+    """A track begins at this score."""
 
     high_iou: float = 0.2
     """Least overlap of a track with a detection of high score."""
@@ -43,7 +46,7 @@ class TrackerConfig:
     keep_us: int = 1_000_000
     """Microseconds without a detection after which a track ends; until then it may be found again."""
 
-    predict_us: int = 250_000
+    predict_us: int = 100_000
     """Microseconds without a detection through which a track is told all the same, where it should be."""
 
     max_tracks: int = 512

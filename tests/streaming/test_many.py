@@ -11,7 +11,8 @@ from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.models import StreamingDetector
 from eventdet.sinks import WindowResult
-from eventdet.streaming import Streamer, StreamGroup, TraceLog
+from eventdet.streaming import Streamer, StreamGroup, StreamOptions, TraceLog
+from eventdet.tracking import TrackerConfig
 
 from .support import SMALL, MemorySource, make_options, small_detector, some_events
 
@@ -228,3 +229,13 @@ def test_a_wrong_option_is_refused(detector: StreamingDetector, arguments: dict[
     made._model, made._detector, made._options = "small", detector, make_options()
     with pytest.raises(OptionError, match=message):
         made.stream(_source(), **arguments)  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_a_low_conf_leaves_the_rules_of_tracks_and_a_high_one_raises_them() -> None:
+    rules = TrackerConfig()
+    low, high = (StreamOptions(conf=conf, track=True).tracker(SMALL) for conf in (0.02, 0.9))
+    assert low is not None
+    assert low.config == rules
+    assert high is not None
+    assert high.config == replace(rules, high_score=0.9, new_score=0.9)
+    assert StreamOptions(conf=0.9, track=True).least_score == rules.low_score
