@@ -1,5 +1,6 @@
 """``eventdet stream``: events in, detections out, window by window."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -52,8 +53,8 @@ def command(
         typer.Option(
             "--output",
             "-o",
-            help="x.jsonl, .csv, .json (COCO), .txt (MOT), .npy, .rrd, .mp4, .gif, dir/%06d.png, zmq://, mqtt://, "
-            "udp:// or - ; may be repeated.",
+            help="x.jsonl, .csv, .json (COCO), .txt (MOT), .npy, .rrd, .mp4, .gif, dir/%06d.png, web://127.0.0.1:8765 "
+            "(a live page), zmq://, mqtt://, udp:// or - ; may be repeated.",
         ),
     ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Bundled name or .safetensors file.")] = "ems-res10-plain",
@@ -116,7 +117,13 @@ def command(
     log_format: LogFormat = "text",
     quiet: Quiet = False,
 ) -> int:
-    """Detect objects in a recording, window by window, and write them to any number of outputs."""
+    """Detect objects in a recording or a live stream, and write them to any number of outputs, or show them live.
+
+    To watch: eventdet stream drive.dat --pace realtime -o web://127.0.0.1:8765
+    """
+    # Threads of torch that spin while they wait take the processor from the one that they wait for, as soon as the
+    # machine has other work too; set before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from eventdet.errors import OptionError
     from eventdet.sources import open_source
     from eventdet.sources.filtered import filter_source

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -179,6 +180,17 @@ def test_metrics_are_served_while_it_runs_and_sigterm_finalises_all(path: Path, 
 
     with av.open(str(targets[1])) as video:
         assert sum(1 for _ in video.decode(video=0)) == num_windows
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch brings GNU's OpenMP on Linux alone")
+def test_threads_that_wait_sleep_so_that_a_busy_machine_does_not_stop_the_stream() -> None:
+    # What the library of threads itself says it goes by.
+    environment = os.environ | {"OMP_DISPLAY_ENV": "VERBOSE"}
+    environment.pop("OMP_WAIT_POLICY", None)
+    command = [sys.executable, "-m", "eventdet.cli", "stream", "missing.dat"]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert said.returncode == 3
+    assert "GOMP_SPINCOUNT = '0'" in said.stderr
 
 
 def test_a_profile_is_whole_after_sigterm(path: Path, tmp_path: Path) -> None:
