@@ -45,7 +45,10 @@ def command(
     filters: Filters = None,
     quiet: Quiet = False,
 ) -> int:
-    """Draw a recording, with boxes if given, to a video or pictures."""
+    """Draw a recording, with boxes if given, to a video or pictures.
+
+    To watch detections in a browser as they are made: eventdet stream ... -o web://127.0.0.1:8765
+    """
     from eventdet.boxes import GEN1_CLASSES
     from eventdet.drawing import Style
     from eventdet.formats import read_boxes
