@@ -51,6 +51,7 @@ class _Run:
     source: "EventSource"
     wanted: RunOptions
     log: StreamLog
+    live: "LiveSource | None" = None
     watch: "DelayWatch | None" = None
     outputs: "Outputs | None" = None
     recorder: "EventRecorder | None" = None
@@ -59,8 +60,10 @@ class _Run:
 def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, log: StreamLog) -> int:
     """Stream to the outputs until the source or the user ends it; return the exit code."""
     from eventdet.errors import EventdetError
+    from eventdet.sources import LiveSource
 
-    run = _Run(streamer, source, wanted, log, watch=_delay_watch(source, log))
+    live = source if isinstance(source, LiveSource) else None
+    run = _Run(streamer, source, wanted, log, live, _delay_watch(source, log))
     try:
         is_interrupted = _write_results(run)
     except EventdetError:
@@ -74,21 +77,19 @@ def run_stream(streamer: "Streamer", source: "EventSource", wanted: RunOptions, 
 
 def _write_results(run: _Run) -> bool:
     """Write results until there are no more, or nobody reads them; return whether a signal ended that."""
-    streamer, source = run.streamer, run.source
+    streamer = run.streamer
     with ExitStack() as stack:
         interrupted = stack.enter_context(stopped_by_signals(streamer.stop))
         # After an error too, of the windows until then; a signal does not cut it.
         stack.callback(_write_trace, run.wanted.trace)
-        link = None
-        if isinstance(source, _live_source()):
-            link = stack.enter_context(source).link_report
+        link = None if run.live is None else stack.enter_context(run.live).link_report
         run.outputs = outputs = stack.enter_context(_open_outputs(run))
         for sink in outputs.sinks:
             if sink.greeting:
                 # Said in quiet runs too: nobody could guess the address.
                 run.log.write({"level": "info", "event": "page", "message": sink.greeting, "output": sink.target})
         if run.wanted.record is not None:
-            run.recorder = stack.enter_context(_open_recorder(source, run.wanted.record))
+            run.recorder = stack.enter_context(_open_recorder(run, run.wanted.record))
         count = stack.enter_context(monitored(streamer, outputs, run.log, run.wanted.metrics_port, link))
         advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=run.log.quiet))
         for result in streamer:
@@ -101,12 +102,6 @@ def _write_results(run: _Run) -> bool:
             advance(streamer.recorded_s)
         outputs.conclude(streamer.summary().totals)
     return interrupted()
-
-
-def _live_source() -> "type[LiveSource]":
-    from eventdet.sources import LiveSource
-
-    return LiveSource
 
 
 def _write_trace(trace: "TraceLog | None") -> None:
@@ -151,22 +146,21 @@ def _open_outputs(run: _Run) -> "Outputs":
 
     wanted, header, plan = run.wanted, run.streamer.header, None
     if wanted.resume:
-        plan = plan_resume(wanted.targets, header=header, renumber=isinstance(run.source, _live_source()))
+        plan = plan_resume(wanted.targets, header=header, renumber=run.live is not None)
         run.streamer.hurry_until(plan.stop_us)
     return Outputs(wanted.targets, header=header, allow_remote=wanted.allow_remote, resume=plan)
 
 
-def _open_recorder(source: "EventSource", target: str) -> "EventRecorder":
+def _open_recorder(run: _Run, target: str) -> "EventRecorder":
     from eventdet.errors import OptionError
     from eventdet.sinks import EventRecorder
-    from eventdet.sources import LiveSource
 
-    if not isinstance(source, LiveSource):
+    if run.live is None:
         raise OptionError(
-            f"--record is for live sources, got {source.name}", hint="use eventdet convert or eventdet simulate"
+            f"--record is for live sources, got {run.source.name}", hint="use eventdet convert or eventdet simulate"
         )
-    recorder = EventRecorder(target, source.camera)
-    source.tap(recorder.write)
+    recorder = EventRecorder(target, run.live.camera)
+    run.live.tap(recorder.write)
     return recorder
 
 
@@ -175,8 +169,8 @@ def _say_outcome(run: _Run) -> None:
     # The notes of the source's report are in the lines; a record has the counts by name.
     counts = {name: value for name, value in asdict(summary).items() if name not in ("report", "notes")}
     log.say("summary", format_summary(summary), **counts, repairs=summary.report.repairs, notes=list(summary.notes))
-    if isinstance(run.source, _live_source()):
-        log.say("link", format_link(run.source), **asdict(run.source.link_report))
+    if run.live is not None:
+        log.say("link", format_link(run.live), **asdict(run.live.link_report))
     deliveries = {} if run.outputs is None else run.outputs.deliveries
     for sink in () if run.outputs is None else run.outputs.sinks:
         note = f" ({sink.note})" if sink.note else ""

@@ -10,6 +10,7 @@ from eventdet.benchmarks import BenchmarkRow, format_rows
 from eventdet.errors import check_option
 
 from ._options import Json
+from ._threads import limit_spinning
 
 __all__ = ["command"]
 
@@ -41,6 +42,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Measure formats, tensors, the store, the loader, the detector, scores, the network and streams against peers."""
+    # As the command that is measured.
+    limit_spinning()
     from eventdet.streaming.hardware import machine
 
     chosen = [check_option("part", part, _PARTS) for part in parts or _PARTS]

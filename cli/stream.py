@@ -1,6 +1,5 @@
 """``eventdet stream``: events in, detections out, window by window."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -35,6 +34,7 @@ from ._service import (
     run_sources,
 )
 from ._stream_run import RunOptions, run_stream
+from ._threads import limit_spinning
 
 __all__ = ["command"]
 
@@ -121,9 +121,7 @@ def command(
 
     To watch: eventdet stream drive.dat --pace realtime -o web://127.0.0.1:8765
     """
-    # Threads of torch that spin while they wait take the processor from the one that they wait for, as soon as the
-    # machine has other work too; set before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    limit_spinning()
     from eventdet.errors import OptionError
     from eventdet.sources import open_source
     from eventdet.sources.filtered import filter_source
