@@ -1,15 +1,13 @@
 """LIF by the fused CPU kernels: checks and memory, the arithmetic is in ``_lif_kernels``."""
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from eventdet.errors import OptionError
 
-from ._lif_layout import check_step, flat_step, flat_steps, time_outermost, write_back
+from . import _lif_kernels
+from ._lif_layout import as_stored, check_step, flat_step, flat_steps, time_outermost, write_back
 from ._lif_torch import SURROGATE_HALF_WIDTH
 
 __all__ = ["backward", "forward", "forward_", "forward_coded", "forward_folded_"]
@@ -33,18 +31,16 @@ def forward_(x: Tensor, v: Tensor, decay: float, threshold: float, *, spike_dtyp
 
     Spikes have the dtype of `x`, or are uint8 where that is the `spike_dtype`.
     """
-    from . import _lif_kernels
-
     check_step("v", v, x)
     x, order = time_outermost(x)
     spikes = torch.empty_like(x, dtype=spike_dtype)
     flat = flat_step(v, order)
-    membrane = _numpy(flat)
+    membrane = as_stored(flat)
     scalar = membrane.dtype.type
     _lif_kernels.lif_forward(
-        _numpy(flat_steps(x, order)),
+        as_stored(flat_steps(x, order)),
         membrane,
-        _numpy(flat_steps(spikes, order)),
+        as_stored(flat_steps(spikes, order)),
         _SPIKE[spikes.dtype],
         scalar(decay),
         scalar(threshold),
@@ -56,50 +52,40 @@ def forward_(x: Tensor, v: Tensor, decay: float, threshold: float, *, spike_dtyp
 def forward_folded_(x: Tensor, v: Tensor, decay: float, threshold: float, *, spike_dtype: torch.dtype) -> Tensor:
     """Return spikes, shape (T*B, C, H, W), and move the membrane `v`, shape (B, C, H, W), on in place.
 
-    As :func:`forward_` on the steps apart. Where `x` and `v` lie alike, which in a stream they do, the memory goes to
-    the kernel as it is: the views of the general form take ten times as long as the kernel of a small layer.
+    As :func:`forward_` on the steps apart. Where `x` and `v` lie alike, which in a stream they do, the kernel is given
+    their addresses: views take ten times as long as the kernel of a small layer.
     """
-    from . import _lif_kernels
-
     steps, rest = divmod(x.shape[0], v.shape[0])
     for layout in (torch.channels_last, torch.contiguous_format):
         if x.is_contiguous(memory_format=layout) and v.is_contiguous(memory_format=layout):
             break
     else:
         return forward_(x.reshape(steps, *v.shape), v, decay, threshold, spike_dtype=spike_dtype).flatten(0, 1)
-    if rest or x.shape[1:] != v.shape[1:] or v.dtype != torch.float32:
+    if rest or x.shape[1:] != v.shape[1:] or v.dtype != torch.float32 or not (x.is_cpu and v.is_cpu):
         raise OptionError(
             f"v must be float32 of the shape of one step of {tuple(x.shape)}, got {v.dtype} {tuple(v.shape)}"
         )
     spikes = torch.empty_like(x, dtype=spike_dtype)
-    n = v.numel()
-    _lif_kernels.lif_forward(
-        _numpy(x.as_strided((steps, n), (n, 1))),
-        v.as_strided((n,), (1,)).numpy(),
-        _numpy(spikes.as_strided((steps, n), (n, 1))),
-        _SPIKE[spike_dtype],
-        np.float32(decay),
-        np.float32(threshold),
-    )
+    addresses = (x.data_ptr(), v.data_ptr(), spikes.data_ptr())
+    like, one = _SPIKE[x.dtype], _SPIKE[spike_dtype]
+    _lif_kernels.lif_forward_at(addresses, steps, v.numel(), like, one, np.float32(decay), np.float32(threshold))
     return spikes
 
 
 def forward_coded(x: Tensor, v0: Tensor, decay: float, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return spikes, last membrane, and the uint8 code for :func:`backward`: bit 0 fired, bit 1 within the support."""
-    from . import _lif_kernels
-
     check_step("v0", v0, x)
     x, order = time_outermost(x)
     v = v0.clone()
     spikes, code = torch.empty_like(x), torch.empty_like(x, dtype=torch.uint8)
     flat = flat_step(v, order)
-    membrane = _numpy(flat)
+    membrane = as_stored(flat)
     scalar = membrane.dtype.type
     _lif_kernels.lif_forward_coded(
-        _numpy(flat_steps(x, order)),
+        as_stored(flat_steps(x, order)),
         membrane,
-        _numpy(flat_steps(spikes, order)),
-        _numpy(flat_steps(code, order)),
+        as_stored(flat_steps(spikes, order)),
+        as_stored(flat_steps(code, order)),
         _SPIKE[x.dtype],
         scalar(decay),
         scalar(threshold),
@@ -111,8 +97,6 @@ def forward_coded(x: Tensor, v0: Tensor, decay: float, threshold: float) -> tupl
 
 def backward(grad_spikes: Tensor, code: Tensor, grad_v: Tensor, decay: float) -> tuple[Tensor, Tensor]:
     """Return the gradients of the input, shape (T, ...), and of the first membrane, shape (...)."""
-    from . import _lif_kernels
-
     check_step("grad_v", grad_v, grad_spikes)
     if code.shape != grad_spikes.shape or code.dtype != torch.uint8:
         raise OptionError(f"code must be uint8 {tuple(grad_spikes.shape)}, got {code.dtype} {tuple(code.shape)}")
@@ -120,18 +104,13 @@ def backward(grad_spikes: Tensor, code: Tensor, grad_v: Tensor, decay: float) ->
     grad_x = torch.empty_like(code, dtype=grad_spikes.dtype)
     carried = grad_v.clone()
     flat = flat_step(carried, order)
-    membrane = _numpy(flat)
+    membrane = as_stored(flat)
     _lif_kernels.lif_backward(
-        _numpy(grad_spikes.detach().permute(order).contiguous().view(len(code), -1)),
-        _numpy(flat_steps(code, order)),
+        as_stored(grad_spikes.detach().permute(order).contiguous().view(len(code), -1)),
+        as_stored(flat_steps(code, order)),
         membrane,
-        _numpy(flat_steps(grad_x, order)),
+        as_stored(flat_steps(grad_x, order)),
         membrane.dtype.type(decay),
     )
     write_back(carried, flat, order)
     return grad_x, carried
-
-
-def _numpy(x: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
-    return array

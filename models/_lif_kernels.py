@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import carray, njit, types
+from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-__all__ = ["lif_backward", "lif_forward", "lif_forward_coded"]
+__all__ = ["lif_backward", "lif_forward", "lif_forward_at", "lif_forward_coded", "pointer"]
 
 Floating = NDArray[np.floating[Any] | np.uint16]
 
@@ -67,6 +67,16 @@ def _overload_narrow(value: Any, like: Any) -> Callable[[Any, Any], Any]:
     return keep
 
 
+@intrinsic
+def pointer(typing_context: Any, address: Any, like: Any) -> Any:
+    """Return a pointer to numbers of the type of `like`, for ``carray``: what an address stands for is not checked."""
+
+    def to_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(like)(types.intp, like), to_pointer
+
+
 @njit(cache=True, nogil=True)
 def lif_forward(x: Floating, v: Floating, spikes: Floating, one: Any, decay: Any, threshold: Any) -> None:
     """Write the spikes of `x` and carry `v` on in place; `one` is 1 in the storage type of `spikes`."""
@@ -78,6 +88,20 @@ def lif_forward(x: Floating, v: Floating, spikes: Floating, one: Any, decay: Any
             fired = membrane > threshold
             spikes[t, i] = one if fired else zero
             v[i] = rest if fired else membrane
+
+
+@njit(cache=True, nogil=True)
+def lif_forward_at(
+    addresses: tuple[int, int, int], steps: int, n: int, like: Any, one: Any, decay: Any, threshold: Any
+) -> None:
+    """As :func:`lif_forward` on the memory of currents (of the type of `like`), membranes and spikes.
+
+    For a small layer, five times as fast as arrays, whose views have to be made first.
+    """
+    x = carray(pointer(addresses[0], like), (steps, n))
+    v = carray(pointer(addresses[1], decay), (n,))
+    spikes = carray(pointer(addresses[2], one), (steps, n))
+    lif_forward(x, v, spikes, one, decay, threshold)
 
 
 @njit(cache=True, nogil=True)

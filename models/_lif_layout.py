@@ -4,12 +4,21 @@ The order of the dimensions by stride makes that view of any dense tensor with t
 needs no copy.
 """
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eventdet.errors import OptionError
 
-__all__ = ["check_step", "flat_step", "flat_steps", "time_outermost", "write_back"]
+__all__ = ["as_stored", "check_step", "flat_step", "flat_steps", "time_outermost", "write_back"]
+
+
+def as_stored(x: Tensor) -> NDArray[Any]:
+    """Return the memory of a tensor as kernels of Numba take it: bfloat16 as the uint16 of its bits."""
+    array: NDArray[Any] = (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
+    return array
 
 
 def check_step(name: str, v: Tensor, x: Tensor) -> None:

@@ -1,17 +1,22 @@
 """The step in torch: packed kernels, channels_last, and neurons that move their membranes on in place."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from . import _lif_cpu
+from ._block_layers import OnePassAddJoined, OnePassEncoding, OnePassMaxPool
 from ._folding import folded
 from ._layout import channels_last
 from ._packed_conv import PackedConv2d, SpikeConv2d, can_pack
-from .blocks import ConvNorm
-from .detector import Detector, State
+from .blocks import AddJoined, ConvNorm
+from .detector import CountEncoding, Detector, State
 from .lif import DECAY, LIF, THRESHOLD, Membranes, split_steps
 
 __all__ = ["InPlaceLIF", "TorchEngine"]
+
+
+_KEPT_BYTES = 16 << 20
+"""More than any layer of a clip puts out; glibc learns from blocks of up to 32 MiB."""
 
 
 class InPlaceLIF(LIF):
@@ -35,15 +40,6 @@ class ByteLIF(InPlaceLIF):
     spike_dtype = torch.uint8
 
 
-class ViewMaxPool(nn.Module):
-    """Maximum over 2x2 by four strided views: half the time of the pooling that also notes where the maximum was."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the maxima of `x`, shape (B, C, H, W), shape (B, C, H/2, W/2)."""
-        rows = torch.maximum(x[:, :, ::2], x[:, :, 1::2])
-        return torch.maximum(rows[..., ::2], rows[..., 1::2])
-
-
 class TorchEngine:
     """A detector's step in torch.
 
@@ -60,7 +56,10 @@ class TorchEngine:
         network = folded(detector, ByteLIF if is_int8 else InPlaceLIF)
         if is_int8:
             _round_spike_convs(network)
-        self.network = _packed(channels_last(network.to(torch.bfloat16 if is_int8 else getattr(torch, dtype))))
+        network = _packed(channels_last(network.to(torch.bfloat16 if is_int8 else getattr(torch, dtype))))
+        network.backbone, network.neck = _flat(network.backbone), _flat(network.neck)  # type: ignore[assignment]
+        self.network = network
+        _keep_freed_memory()
         self.state: State | None = None
 
     def reset(self) -> None:
@@ -69,15 +68,44 @@ class TorchEngine:
 
     def step(self, counts: Tensor) -> tuple[Tensor, ...]:
         """Return the logits of one step by scale, float32, new memory."""
-        output = self.network.step(counts.contiguous(memory_format=torch.channels_last), self.state)
+        output = self.network.step(counts, self.state)
         self.state = output.state
         return tuple(scale.float() for scale in output.logits)
 
     def clip(self, counts: Tensor) -> tuple[Tensor, ...]:
         """Return the mean logits of a sequence from rest, (T, B, C, H, W), by scale; the state stays as it is."""
-        folded_steps = counts.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        output = self.network(split_steps(folded_steps, counts.shape[0]))
+        output = self.network(counts)
         return tuple(scale.float() for scale in output.logits)
+
+
+def _keep_freed_memory() -> None:
+    """Make the C library keep blocks of the size of a layer's output for the next layer.
+
+    glibc gives large blocks back to the kernel, and takes them from there anew and zeroed, until it has freed one as
+    large (mallopt(3), M_MMAP_THRESHOLD): that was a fifth of the time of a clip. Elsewhere this does nothing.
+    """
+    torch.empty(_KEPT_BYTES, dtype=torch.uint8)
+
+
+class _LeafTracer(fx.Tracer):
+    """Looks into modules of modules alone."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Return whether a module is one call."""
+        return not any(m.children())
+
+
+def _flat(module: nn.Module) -> fx.GraphModule:
+    """Return a module as one function that calls its leaves.
+
+    Blocks within blocks cost more than it seems: between two convolutions the interpreter has left the caches.
+    """
+    graph = _LeafTracer().trace(module)
+    for node in list(graph.nodes):
+        if node.op == "call_module" and isinstance(module.get_submodule(str(node.target)), nn.Identity):
+            node.replace_all_uses_with(node.all_input_nodes[0])
+            graph.erase_node(node)
+    return fx.GraphModule(module, graph)
 
 
 def _round_spike_convs(network: Detector) -> None:
@@ -93,5 +121,9 @@ def _packed(network: Detector) -> Detector:
             if isinstance(child, nn.Conv2d) and can_pack(child.weight.dtype):
                 setattr(module, name, PackedConv2d(child))
             elif isinstance(child, nn.MaxPool2d) and child.kernel_size == 2:
-                setattr(module, name, ViewMaxPool())
+                setattr(module, name, OnePassMaxPool())
+            elif isinstance(child, AddJoined):
+                setattr(module, name, OnePassAddJoined())
+            elif isinstance(child, CountEncoding):
+                setattr(module, name, OnePassEncoding(child.count_clip))
     return network

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from .lif import LIF, Membranes, SiLUNeurons
 
-__all__ = ["ConvNorm", "ConvSiLU", "EMSBlock1", "EMSBlock2", "MSBlock", "PointwiseConv2d", "SEWBlock"]
+__all__ = ["AddJoined", "ConvNorm", "ConvSiLU", "EMSBlock1", "EMSBlock2", "MSBlock", "PointwiseConv2d", "SEWBlock"]
 
 INNER_GAIN = 0.5
 """Initial BN scale: the threshold of the neurons (threshold-dependent batch normalisation)."""
@@ -141,6 +141,14 @@ class EMSBlock1(nn.Module):
         return currents + shortcut
 
 
+class AddJoined(nn.Module):
+    """What a block ends with whose shortcut keeps channels: a sum, in which new channels stand before those kept."""
+
+    def forward(self, currents: Tensor, new: Tensor, kept: Tensor) -> Tensor:
+        """Return ``currents + [new, kept]``, shape (T*B, C, H, W); of the shortcut, the channels add up to C."""
+        return currents + torch.cat((new, kept), dim=1)
+
+
 class EMSBlock2(nn.Module):
     """Block that widens: the shortcut keeps the pooled input and adds new channels before it.
 
@@ -172,21 +180,20 @@ class EMSBlock2(nn.Module):
         self.pool_first = pool_first
         self.shortcut_lif = LIF() if pool_first and stride > 1 else None
         self.shortcut = ConvNorm(in_channels, out_channels - in_channels, 1)
+        self.join = AddJoined()
 
     def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
         """Return currents, shape (T*B, out_channels, H/stride, W/stride)."""
         spikes = self.lif(x, membranes)
         currents: Tensor = self.residual(spikes, membranes)
-        return currents + self._shortcut(x, spikes, membranes)
-
-    def _shortcut(self, x: Tensor, spikes: Tensor, membranes: Membranes) -> Tensor:
         if not self.pool_first:
             wide: Tensor = self.pool(torch.cat((self.shortcut(spikes), x), dim=1))
-            return wide
+            return currents + wide
         pooled = self.pool(x)
         if self.shortcut_lif is not None:
             spikes = self.shortcut_lif(pooled, membranes)
-        return torch.cat((self.shortcut(spikes), pooled), dim=1)
+        joined: Tensor = self.join(currents, self.shortcut(spikes), pooled)
+        return joined
 
 
 class SEWBlock(nn.Module):

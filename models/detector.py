@@ -17,7 +17,7 @@ from .families import family_of
 from .head import Detect, Neck
 from .lif import LIF, Membranes, Neurons, split_steps
 
-__all__ = ["READOUTS", "Detector", "DetectorOutput", "State", "build_detector", "repeat_image"]
+__all__ = ["READOUTS", "CountEncoding", "Detector", "DetectorOutput", "State", "build_detector", "repeat_image"]
 
 State = tuple[Tensor, ...]
 """Membranes after reset, one tensor (B, C, H, W) a layer of neurons, in the order in which they run. What a detector
@@ -37,6 +37,26 @@ class DetectorOutput(NamedTuple):
     """To start the next call from."""
 
 
+class CountEncoding(nn.Module):
+    """Event counts as the network takes them: ``min(count, count_clip) / count_clip``.
+
+    This is the one place where counts become currents; windows without events are zeros, and stay so.
+
+    Parameters
+    ----------
+    count_clip : int
+        Count that becomes 1.
+    """
+
+    def __init__(self, count_clip: int) -> None:
+        super().__init__()
+        self.count_clip = count_clip
+
+    def forward(self, counts: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return the values in [0, 1], of the shape of `counts`."""
+        return counts.clamp(max=self.count_clip).to(dtype) / self.count_clip
+
+
 class Detector(nn.Module):
     """Spiking detector of the EMS-YOLO family.
 
@@ -54,6 +74,7 @@ class Detector(nn.Module):
         self.weights_hash = ""
         """SHA-256 of the file that the weights came from; empty when they came from none."""
         family = family_of(config)
+        self.encoding = CountEncoding(config.count_clip)
         self.backbone = Backbone(config, family)
         self.neck = Neck(config, self.backbone.channels, family)
         spiking = config.detection == "spiking"
@@ -65,9 +86,7 @@ class Detector(nn.Module):
         """A name for each membrane of the state: the layer's, with underscores."""
 
     def encode(self, counts: Tensor) -> Tensor:
-        """Return event counts as the network takes them: ``min(count, count_clip) / count_clip``.
-
-        This is the one place where counts become currents; windows without events are zeros, and stay so.
+        """Return event counts as the network takes them, see :class:`CountEncoding`.
 
         Parameters
         ----------
@@ -79,8 +98,8 @@ class Detector(nn.Module):
         Tensor, same shape, dtype of the weights
             Values in [0, 1].
         """
-        clip = self.config.count_clip
-        return counts.clamp(max=clip).to(next(self.parameters()).dtype) / clip
+        values: Tensor = self.encoding(counts, next(self.parameters()).dtype)
+        return values
 
     def forward(self, x: Tensor, state: Sequence[Tensor] | None = None, *, readout: str = "mean") -> DetectorOutput:
         """Return the logits of a sequence, and the state after it.
@@ -111,7 +130,7 @@ class Detector(nn.Module):
         currents = self._currents(x.flatten(0, 1), membranes)
         if readout == "mean":
             # The convolution is linear: averaging before it is the same, and costs 1/T.
-            logits = self.detect([split_steps(current, steps).mean(0) for current in currents])
+            logits = self.detect([_mean_of_steps(current, steps) for current in currents])
         else:
             logits = tuple(split_steps(scale, steps) for scale in self.detect(currents))
         return DetectorOutput(logits, self._named(membranes.state()))
@@ -164,6 +183,15 @@ class Detector(nn.Module):
         if x.is_floating_point() and not torch.compiler.is_compiling() and not x.isfinite().all():
             # Not a number fires no neuron: without this the network would go quiet, and stay so.
             raise OptionError("x must be finite, got NaN or infinity", hint="event counts are whole numbers")
+
+
+def _mean_of_steps(x: Tensor, num_steps: int) -> Tensor:
+    """Return the mean over the steps of `x`, shape (T*B, C, H, W), shape (B, C, H, W), in the layout of `x`."""
+    if not x.is_contiguous(memory_format=torch.channels_last):
+        return split_steps(x, num_steps).mean(0)
+    # As the memory lies: torch is several times slower where the axes are not in the order of the memory.
+    last = x.permute(0, 2, 3, 1)
+    return last.reshape(num_steps, -1).mean(0).view(-1, *last.shape[1:]).permute(0, 3, 1, 2)
 
 
 @cache

@@ -73,8 +73,8 @@ class Neck(nn.Module):
         coarse = self.coarse(reduced, membranes)
         fine = self.fine(_join(self.lateral(reduced, membranes), features[2]), membranes)
         scales = [fine, coarse]
-        for step, feature in zip(self.finer, features[1::-1], strict=False):
-            scales.insert(0, step(scales[0], feature, membranes))
+        for number, step in enumerate(self.finer):
+            scales.insert(0, step(scales[0], features[1 - number], membranes))
         return scales
 
 

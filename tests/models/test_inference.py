@@ -10,7 +10,7 @@ from eventdet.errors import OptionError
 from eventdet.models import Detector, StreamingDetector, build_detector
 from eventdet.models._folding import folded
 from eventdet.models._packed_conv import SpikeConv2d, can_convolve_int8
-from eventdet.models._torch_engine import TorchEngine, ViewMaxPool
+from eventdet.models._torch_engine import TorchEngine
 from eventdet.models.blocks import ConvNorm
 from eventdet.models.lif import LIF, Membranes
 from eventdet.models.runtimes import faster_dtype
@@ -192,10 +192,3 @@ def test_int8_where_the_cpu_lacks_it_or_in_another_runtime_is_refused(
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     with pytest.raises(OptionError, match="needs a CPU with VNNI"):
         StreamingDetector(detector, dtype="int8")
-
-
-def test_pooling_by_views_equals_that_of_torch() -> None:
-    x = torch.randn(3, 5, 6, 8, generator=torch.Generator().manual_seed(0))
-    for layout in (torch.contiguous_format, torch.channels_last):
-        pooled = ViewMaxPool()(x.contiguous(memory_format=layout))
-        assert torch.equal(pooled, nn.functional.max_pool2d(x, 2))
