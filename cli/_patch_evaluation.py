@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eventdet.models import StreamingDetector
     from eventdet.streaming import StreamOptions
 
-__all__ = ["ScoredPatches", "evaluate_patches", "score_patches"]
+__all__ = ["PatchOptions", "ScoredPatches", "evaluate_patches", "score_patches"]
 
 _CAR = "car"
 _LONGEST_US = 10_000_000
@@ -48,16 +48,21 @@ class ScoredPatches:
     """What else to know."""
 
 
+class PatchOptions(NamedTuple):
+    """How a detector is asked."""
+
+    detection: "StreamOptions"
+    """Lowest score, suppression, most detections."""
+    size: "SensorSize"
+    """Of the sensor in whose middle a patch stands, and of files that do not tell theirs."""
+    noise_hz: float = 0.0
+    """Noise events a pixel and second around the patch."""
+    found_score: float = 0.25
+    """Lowest score at which a patch counts as found."""
+
+
 def evaluate_patches(
-    folder: str,
-    weights: str,
-    options: "StreamOptions",
-    *,
-    dtype: str,
-    runtime: str,
-    size: "SensorSize | None",
-    json: Path | None,
-    quiet: bool,
+    folder: str, weights: str, options: PatchOptions, *, dtype: str, runtime: str, json: Path | None, quiet: bool
 ) -> tuple[str, bool]:
     """Return the table of scores of a detector over a folder of patches, and whether every file counts in it.
 
@@ -70,20 +75,17 @@ def evaluate_patches(
     OutputError
         When the JSON cannot be written.
     """
-    from eventdet.geometry import GEN1
     from eventdet.models import StreamingDetector, load_detector
 
     check_targets(json, None)
     detector = StreamingDetector(load_detector(weights), dtype=dtype, runtime=runtime)
-    scored = score_patches(folder, detector, options, size=size or GEN1, quiet=quiet)
+    scored = score_patches(folder, detector, options, quiet=quiet)
     if json is not None:
-        _write_report(json, folder, weights, scored)
-    return _format(folder, scored), not scored.skipped
+        _write_report(json, folder, weights, scored, options)
+    return _format(folder, scored, options), not scored.skipped
 
 
-def score_patches(
-    folder: str, detector: "StreamingDetector", options: "StreamOptions", *, size: "SensorSize", quiet: bool
-) -> ScoredPatches:
+def score_patches(folder: str, detector: "StreamingDetector", options: PatchOptions, *, quiet: bool) -> ScoredPatches:
     """Return what a detector says of each patch below a folder, from rest, in the middle of a sensor.
 
     Parameters
@@ -92,10 +94,8 @@ def score_patches(
         With ``cars`` and ``background``, itself or in the folders in it.
     detector : StreamingDetector
         One for all patches; its state is reset before each.
-    options : StreamOptions
-        Lowest score, suppression, most detections.
-    size : SensorSize
-        Of the sensor that the detector expects, and of files that do not tell theirs.
+    options : PatchOptions
+        How it is asked.
     quiet : bool
         Show no progress.
 
@@ -116,12 +116,12 @@ def score_patches(
     with progress_bar("evaluate", len(files), unit="patches", quiet=quiet) as advance:
         for done, (kind, path) in enumerate(files, start=1):
             try:
-                patch = _read_patch(path, size)
+                patch = _read_patch(path, options, seed=done)
             except InputError as error:
                 skipped.append((kind, error.message))
             else:
-                score, hardware = _best_score(patch, detector, options, class_id=class_id)
-                scores.append(PatchScore(path.relative_to(folder).as_posix(), kind, score))
+                found, hardware = _best_scores(patch, detector, options, class_id=class_id)
+                scores.append(PatchScore(path.relative_to(folder).as_posix(), kind, *found))
                 synthetic.add(patch.recording.synthetic)
                 repairs.update(patch.repairs)
             advance(done)
@@ -155,12 +155,13 @@ class _Patch(NamedTuple):
     repairs: Mapping[str, int]
 
 
-def _read_patch(path: Path, size: "SensorSize") -> _Patch:
+def _read_patch(path: Path, options: PatchOptions, *, seed: int) -> _Patch:
     from eventdet.errors import FormatError, InputError
-    from eventdet.evaluation import centre_events
+    from eventdet.evaluation import centre_events, with_noise
     from eventdet.events import Events
     from eventdet.formats import open_recording, recording_of_batches
 
+    size = options.size
     file = open_recording(path, sensor_size=size)
     batches = list[Events]()
     for batch in file.chunks():
@@ -172,25 +173,28 @@ def _read_patch(path: Path, size: "SensorSize") -> _Patch:
         events, place = centre_events(Events.concatenate(batches), size)
     except InputError as error:
         raise InputError(f"{path}: {error.message}") from error
+    if options.noise_hz:
+        events = with_noise(events, place, size, rate_hz=options.noise_hz, seed=seed)
     fields = {"synthetic": "yes"} if file.synthetic else {}
     recording = recording_of_batches(path, lambda: [events], size, format=file.format, fields=fields)
     return _Patch(recording, place, file.report.repairs)
 
 
-def _best_score(
-    patch: _Patch, detector: "StreamingDetector", options: "StreamOptions", *, class_id: int
-) -> tuple[float, str]:
-    """Return the best score of a car there over all windows, and what computed it."""
-    from eventdet.evaluation import best_score_at
+def _best_scores(
+    patch: _Patch, detector: "StreamingDetector", options: PatchOptions, *, class_id: int
+) -> tuple[tuple[float, float], str]:
+    """Return the best scores of a car there over all windows, of any and of one framing it, and what computed it."""
+    from eventdet.evaluation import best_scores_at
     from eventdet.streaming import Streamer
 
     # Its first window sets the membranes to rest.
-    streamer = Streamer(patch.recording, detector, options)
-    best = max((best_score_at(result.boxes, patch.place, class_id=class_id) for result in streamer), default=0.0)
-    return best, streamer.header.hardware
+    streamer = Streamer(patch.recording, detector, options.detection)
+    windows = [best_scores_at(result.boxes, patch.place, class_id=class_id) for result in streamer]
+    met, framed = zip((0.0, 0.0), *windows, strict=True)
+    return (max(met), max(framed)), streamer.header.hardware
 
 
-def _write_report(path: Path, folder: str, weights: str, scored: ScoredPatches) -> None:
+def _write_report(path: Path, folder: str, weights: str, scored: ScoredPatches, options: PatchOptions) -> None:
     """Write every score, and where it comes from, as JSON."""
     from importlib.metadata import version
 
@@ -203,23 +207,29 @@ def _write_report(path: Path, folder: str, weights: str, scored: ScoredPatches) 
         "versions": {name: version(name) for name in ("eventdet", "numpy", "torch")},
         "skipped": list(scored.skipped),
         "notes": list(scored.notes),
+        "canvas_noise_hz": options.noise_hz,
     }
-    write_json(path, record | scored.summary.to_dict())
+    write_json(path, record | scored.summary.to_dict(options.found_score))
 
 
-def _format(folder: str, scored: ScoredPatches) -> str:
+def _format(folder: str, scored: ScoredPatches, options: PatchOptions) -> str:
     """Return the table of both kinds, the area, and what was left out."""
     import numpy as np
 
-    from eventdet.evaluation import PATCH_KINDS
+    from eventdet.evaluation import FRAMED_IOU, PATCH_KINDS
 
     summary = scored.summary
     data = ", ".join("synthetic" if each else "real" for each in scored.synthetic)
-    rows = [(kind, f"{len(of):,}", f"{np.median(of):.4f}") for kind in PATCH_KINDS for of in (summary.of(kind),)]
+    rows = [
+        (kind, f"{len(of):,}", f"{np.median(of):.4f}", f"{summary.share_framed(kind, options.found_score):.4f}")
+        for kind in PATCH_KINDS
+        for of in (summary.of(kind),)
+    ]
+    header = ("patches", "n", "median score", f"P(IoU > {FRAMED_IOU}, score >= {options.found_score:g})")
     return "\n".join(
         [
             f"{folder}: {len(summary.scores):,} patches ({data} data), weights {scored.weights_hash[:12]}",
-            format_table(("patches", "n", "median score"), rows),
+            format_table(header, rows),
             f"AUC {summary.auc:.4f}",
             *(f"note: {note}" for note in scored.notes),
             *(f"skipped: {reason}" for reason in scored.skipped),

@@ -5,7 +5,16 @@ from .evaluate import Evaluation, RecordingResults, RecordingScore, evaluate
 from .false_alarms import FalseAlarms, count_false_alarms
 from .matching import MATCHINGS, Results, boxes_at
 from .metrics import COCO, COCO_IOU_THRESHOLDS, COCO_SIZES, YOLO, Metric, SizeRange
-from .patches import PATCH_KINDS, PatchScore, PatchSummary, best_score_at, centre_events, find_patches
+from .patches import (
+    FRAMED_IOU,
+    PATCH_KINDS,
+    PatchScore,
+    PatchSummary,
+    best_scores_at,
+    centre_events,
+    find_patches,
+    with_noise,
+)
 from .protocols import PROTOCOLS, Protocol
 from .ranking import roc_auc
 from .track_scores import HOTA_IOU_THRESHOLDS, TrackScores, count_tracks
@@ -14,6 +23,7 @@ __all__ = [
     "COCO",
     "COCO_IOU_THRESHOLDS",
     "COCO_SIZES",
+    "FRAMED_IOU",
     "HOTA_IOU_THRESHOLDS",
     "MATCHINGS",
     "PATCH_KINDS",
@@ -33,7 +43,7 @@ __all__ = [
     "SizeRange",
     "TrackScores",
     "average_precision",
-    "best_score_at",
+    "best_scores_at",
     "boxes_at",
     "centre_events",
     "count_false_alarms",
@@ -41,4 +51,5 @@ __all__ = [
     "evaluate",
     "find_patches",
     "roc_auc",
+    "with_noise",
 ]

@@ -9,17 +9,30 @@ from pathlib import Path
 
 import numpy as np
 
-from eventdet.boxes import Boxes
+from eventdet.boxes import Boxes, pairwise_iou
 from eventdet.errors import InputError
 from eventdet.events import Events
 from eventdet.geometry import SensorSize
+from eventdet.units import MICROSECONDS_PER_SECOND
 
 from .ranking import roc_auc
 
-__all__ = ["PATCH_KINDS", "PatchScore", "PatchSummary", "best_score_at", "centre_events", "find_patches"]
+__all__ = [
+    "FRAMED_IOU",
+    "PATCH_KINDS",
+    "PatchScore",
+    "PatchSummary",
+    "best_scores_at",
+    "centre_events",
+    "find_patches",
+    "with_noise",
+]
 
 PATCH_KINDS = ("cars", "background")
 """Names of the folders: what should score high, then what should score low."""
+
+FRAMED_IOU = 0.5
+"""Overlap of a box with a patch above which it says where the object is, and not only that there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,9 @@ class PatchScore:
 
     score: float
     """Best score of a car there, in [0, 1]; 0 without one."""
+
+    framed_score: float = 0.0
+    """Best score of a car whose box covers the patch, with an overlap above `FRAMED_IOU`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +69,30 @@ class PatchSummary:
         """Return the scores of one kind."""
         return [each.score for each in self.scores if each.kind == kind]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return everything as values that JSON can hold."""
-        kinds = {kind: {"patches": len(self.of(kind)), "median_score": _median(self.of(kind))} for kind in PATCH_KINDS}
-        listed = [{"name": each.name, "kind": each.kind, "score": round(each.score, 6)} for each in self.scores]
-        return {"auc": round(self.auc, 6), **kinds, "scores": listed}
+    def share_framed(self, kind: str, score: float) -> float:
+        """Return the share of the patches of a kind with a car of at least this score, framed as `FRAMED_IOU` says."""
+        return float(np.mean([each.framed_score >= score for each in self.scores if each.kind == kind]))
+
+    def to_dict(self, score: float) -> dict[str, object]:
+        """Return everything as values that JSON can hold; `score` as in :meth:`share_framed`."""
+        kinds = {
+            kind: {
+                "patches": len(self.of(kind)),
+                "median_score": _median(self.of(kind)),
+                "share_framed": round(self.share_framed(kind, score), 6),
+            }
+            for kind in PATCH_KINDS
+        }
+        listed = [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "score": round(each.score, 6),
+                "framed_score": round(each.framed_score, 6),
+            }
+            for each in self.scores
+        ]
+        return {"auc": round(self.auc, 6), "framed_at": score, **kinds, "scores": listed}
 
 
 def _median(scores: list[float]) -> float:
@@ -131,16 +166,50 @@ def centre_events(events: Events, size: SensorSize) -> tuple[Events, tuple[int, 
     return moved, (new_left, new_top, new_left + width, new_top + height)
 
 
-def best_score_at(boxes: Boxes, place: tuple[int, int, int, int], *, class_id: int) -> float:
-    """Return the best score of a class among the boxes that share some area with a rectangle; 0 without one.
+def best_scores_at(boxes: Boxes, place: tuple[int, int, int, int], *, class_id: int) -> tuple[float, float]:
+    """Return the best score of a class among the boxes that meet a rectangle, and among those that frame it, else 0.
+
+    Some area in common is enough to meet; to frame it takes an overlap above `FRAMED_IOU`.
 
     Examples
     --------
-    >>> found = Boxes.from_xyxy([[0, 0, 9, 9], [9, 0, 20, 9]], score=[0.25, 0.75])
-    >>> best_score_at(found, (2, 2, 9, 9), class_id=0)
-    0.25
+    >>> found = Boxes.from_xyxy([[0, 0, 9, 9], [9, 0, 20, 9], [8, 0, 9, 9]], score=[0.25, 0.75, 0.5])
+    >>> best_scores_at(found, (2, 0, 9, 9), class_id=0)
+    (0.5, 0.25)
+    """
+    own = boxes[boxes.class_id == class_id]
+    overlaps = pairwise_iou(own.xyxy.astype(np.float64), np.array([place], np.float64))[:, 0]
+    return (
+        float(own.score[overlaps > 0].max(initial=0.0)),
+        float(own.score[overlaps > FRAMED_IOU].max(initial=0.0)),
+    )
+
+
+def with_noise(
+    events: Events, place: tuple[int, int, int, int], size: SensorSize, *, rate_hz: float, seed: int
+) -> Events:
+    """Return events with those of noise around a place, at random pixels and times, of either polarity.
+
+    Parameters
+    ----------
+    events : Events
+        One or more, in time order from 0 on.
+    place : tuple of int
+        Left, top, right and bottom of where no noise goes; right and bottom are exclusive.
+    size : SensorSize
+        Rows and columns of the sensor.
+    rate_hz : float
+        Noise events a pixel and second, for as long as the events last.
+    seed : int
+        Same seed, same noise.
     """
     left, top, right, bottom = place
-    x0, y0, x1, y1 = boxes.xyxy.T
-    touches = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top) & (boxes.class_id == class_id)
-    return float(boxes.score[touches].max(initial=0.0))
+    duration_us = int(events.t[-1]) + 1
+    rng = np.random.default_rng(seed)
+    count = rng.poisson(rate_hz * size.height * size.width * duration_us / MICROSECONDS_PER_SECOND)
+    t, x, y, p = (rng.integers(0, bound, count) for bound in (duration_us, size.width, size.height, 2))
+    around = (x < left) | (x >= right) | (y < top) | (y >= bottom)
+    columns = {"t": (events.t, t), "x": (events.x, x), "y": (events.y, y), "p": (events.p, p)}
+    joined = {name: np.concatenate((own, noise[around])) for name, (own, noise) in columns.items()}
+    order = np.argsort(joined["t"], kind="stable")
+    return Events.from_columns(**{name: column[order] for name, column in joined.items()})

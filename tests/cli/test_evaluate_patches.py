@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eventdet.boxes import Boxes
-from eventdet.cli._patch_evaluation import score_patches
+from eventdet.cli._patch_evaluation import PatchOptions, score_patches
 from eventdet.cli.main import run
 from eventdet.events import Events
 from eventdet.filters import Crop
@@ -64,10 +64,24 @@ def test_cars_of_a_synthetic_drive_stand_out(patches: Path, tmp_path: Path, caps
     assert {"eventdet", "numpy", "torch"} <= record["versions"].keys()
 
 
+def test_noise_around_patches_is_counted_in_and_the_same_every_time(patches: Path, tmp_path: Path) -> None:
+    reports = [tmp_path / f"{number}.json" for number in range(3)]
+    for report, rate in zip(reports, ("0", "2.4", "2.4"), strict=True):
+        command = ["evaluate", str(patches), *ARGUMENTS, "--canvas-noise", rate, "--json", str(report)]
+        assert run(command) == 0
+    silent, noisy, again = (json.loads(report.read_text()) for report in reports)
+    assert noisy == again
+    assert noisy["scores"] != silent["scores"]
+    assert (noisy["canvas_noise_hz"], noisy["framed_at"]) == (2.4, 0.25)
+    framed = [each["framed_score"] >= 0.25 for each in noisy["scores"] if each["kind"] == "cars"]
+    assert noisy["cars"]["share_framed"] == pytest.approx(np.mean(framed), abs=1e-6)
+    assert all(each["framed_score"] <= each["score"] for each in noisy["scores"])
+
+
 def test_a_patch_scores_the_same_after_others_as_from_rest(patches: Path) -> None:
     options = StreamOptions(conf=0.001, max_detections=300)
     detector = StreamingDetector(load_detector(MODEL), dtype="float32")
-    scored = score_patches(str(patches), detector, options, size=GEN1, quiet=True)
+    scored = score_patches(str(patches), detector, PatchOptions(options, GEN1), quiet=True)
     for each in scored.summary.scores[1:4]:
         events = read_dat(patches / each.name)[0]
         width, height = int(np.ptp(events.x)) + 1, int(np.ptp(events.y)) + 1
@@ -135,9 +149,25 @@ def test_the_reason_is_that_of_the_kind_that_is_missing(tmp_path: Path, capsys: 
         (["background"], ARGUMENTS, 3, "no DAT file in cars"),
         (["cars", "background"], ARGUMENTS, 3, "no patch of cars can be read"),
         (["cars"], ["--format", "patches"], 2, "--format patches needs one folder and --weights"),
-        (["cars"], [*ARGUMENTS, "--tracks"], 2, "no --labels, --tracks or --plots"),
+        (["cars"], [*ARGUMENTS, "--tracks"], 2, "--tracks is for saved detections, got --format patches"),
+        (["cars"], [*ARGUMENTS, "--protocol", "rvt"], 2, "--protocol is for saved detections or recordings with"),
+        (["cars"], [*ARGUMENTS, "--matching", "exact"], 2, "--matching is for"),
+        (["cars"], [*ARGUMENTS, "--latency", "20ms"], 2, "--latency is for"),
+        (["cars"], ["--format", "coco", "--weights", MODEL, "--dtype", "int8"], 2, "--dtype is for recordings with"),
+        (["cars"], ["--weights", MODEL, "--canvas-noise", "1"], 2, "--canvas-noise is for --format patches, got"),
     ],
-    ids=["no background", "no cars", "none readable", "no weights", "tracks"],
+    ids=[
+        "no background",
+        "no cars",
+        "none readable",
+        "no weights",
+        "tracks",
+        "protocol",
+        "matching",
+        "latency",
+        "coco",
+        "noise",
+    ],
 )
 def test_a_wrong_call_ends_in_one_line(
     tmp_path: Path,

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from eventdet.boxes import Boxes
 from eventdet.errors import InputError, OptionError
-from eventdet.evaluation import PatchScore, PatchSummary, best_score_at, centre_events, find_patches, roc_auc
+from eventdet.evaluation import (
+    PatchScore,
+    PatchSummary,
+    best_scores_at,
+    centre_events,
+    find_patches,
+    roc_auc,
+    with_noise,
+)
 from eventdet.events import Events
 from eventdet.geometry import GEN1
 
@@ -58,9 +66,40 @@ def test_only_boxes_of_the_class_that_share_area_count() -> None:
         class_id=[0, 0, 0, 1],
     )
     # The first two touch an edge of the place without area on it, the last is of another class.
-    assert best_score_at(boxes, (10, 10, 20, 20), class_id=0) == 0.5
-    assert best_score_at(boxes, (10, 10, 20, 20), class_id=1) == pytest.approx(0.7)
-    assert best_score_at(boxes, (40, 40, 50, 50), class_id=0) == 0.0
+    assert best_scores_at(boxes, (10, 10, 20, 20), class_id=0) == (0.5, 0.0)
+    assert best_scores_at(boxes, (10, 10, 20, 20), class_id=1) == (pytest.approx(0.7), 0.0)
+    assert best_scores_at(boxes, (40, 40, 50, 50), class_id=0) == (0.0, 0.0)
+
+
+def test_a_box_frames_a_patch_when_their_overlap_is_above_one_half() -> None:
+    # Overlaps with the place of 1/2, of 51/100, and of 1: the first is not above one half.
+    boxes = Boxes.from_xyxy([[0, 0, 50, 10], [0, 0, 51, 10], [0, 0, 100, 10]], score=[0.9, 0.6, 0.3])
+    assert best_scores_at(boxes, (0, 0, 100, 10), class_id=0) == (pytest.approx(0.9), pytest.approx(0.6))
+    assert best_scores_at(boxes[:1], (0, 0, 100, 10), class_id=0)[1] == 0.0
+    summary = PatchSummary(
+        (
+            PatchScore("a", "cars", 0.9, 0.6),
+            PatchScore("b", "cars", 0.9, 0.3),
+            PatchScore("c", "background", 0.5),
+        )
+    )
+    assert summary.share_framed("cars", 0.6) == 0.5
+    assert summary.share_framed("background", 0.6) == 0.0
+
+
+def test_noise_lies_around_the_place_and_leaves_the_events_alone() -> None:
+    events = Events.from_columns(t=[0, 40_000, 99_999], x=[100, 120, 139], y=[90, 95, 109], p=[0, 1, 1])
+    place = (100, 90, 140, 110)
+    noisy = with_noise(events, place, GEN1, rate_hz=5.0, seed=3)
+    assert noisy.t.tolist() == sorted(noisy.t.tolist())
+    inside = (noisy.x >= 100) & (noisy.x < 140) & (noisy.y >= 90) & (noisy.y < 110)
+    for name in ("t", "x", "y", "p"):
+        np.testing.assert_array_equal(getattr(noisy, name)[inside], getattr(events, name))
+    # 5 a second on 240 * 304 - 40 * 20 pixels for 0.1 s; five deviations of a Poisson count are 950.
+    assert abs(int(np.sum(~inside)) - 36_080) < 950
+    assert noisy.t.max() < 100_000
+    assert (noisy.x.max(), noisy.y.max()) == (303, 239)
+    np.testing.assert_array_equal(noisy.t, with_noise(events, place, GEN1, rate_hz=5.0, seed=3).t)
 
 
 def test_patches_are_found_at_two_levels(tmp_path: Path) -> None:
@@ -79,7 +118,7 @@ def test_patches_are_found_at_two_levels(tmp_path: Path) -> None:
 def test_the_summary_has_medians_and_counts_of_each_kind() -> None:
     given_scores = [("cars", 0.5), ("cars", 0.75), ("cars", 0.0), ("background", 0.0), ("background", 0.25)]
     summary = PatchSummary(tuple(PatchScore(f"{kind}/{score}.dat", kind, score) for kind, score in given_scores))
-    record = summary.to_dict()
+    record = summary.to_dict(0.25)
     assert record["auc"] == summary.auc == 4.5 / 6
-    assert record["cars"] == {"patches": 3, "median_score": 0.5}
-    assert record["background"] == {"patches": 2, "median_score": 0.125}
+    assert record["cars"] == {"patches": 3, "median_score": 0.5, "share_framed": 0.0}
+    assert record["background"] == {"patches": 2, "median_score": 0.125, "share_framed": 0.0}
