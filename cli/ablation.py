@@ -10,7 +10,7 @@ from ._options import Quiet
 from ._progress import progress_bar
 from ._report import check_targets, format_table, save_figure, write_json
 from ._signals import EXIT_INTERRUPTED, stopped_by_signals
-from .train import parse_settings
+from .train import parse_settings, recipe_option, without_none
 
 if TYPE_CHECKING:
     from eventdet.models.training import Recipe, StepReport
@@ -28,32 +28,22 @@ def command(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for runs, table and figure; what is done there stays.")
     ],
-    network: Annotated[
-        str | None, typer.Option(help="Base of the variants, like ems-nano; default: the paper's.", show_default=False)
-    ] = None,
-    width: Annotated[float, typer.Option(help="Factor on the channels of every variant.", min=0.01)] = 1.0,
-    steps: Annotated[int, typer.Option(help="Budget: steps of the optimiser, the same for each.", min=1)] = 1000,
-    num_steps: Annotated[
-        int | None, typer.Option(help="Steps of the network; default: the paper's.", min=1, show_default=False)
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Input of the network, multiples of 32.", show_default=False)
-    ] = None,
-    anchors: Annotated[str, typer.Option(help="auto (fitted to the labels), gen1 or coco.")] = "auto",
-    seed: Annotated[int, typer.Option(help="The same for each run.", min=0)] = 0,
+    format: Annotated[str | None, recipe_option("events, or coco: a folder of pictures.")] = None,  # noqa: A002
+    network: Annotated[str | None, recipe_option("Base of the variants, like ems-nano; default: the paper's.")] = None,
+    width: Annotated[float | None, recipe_option("Factor on the channels of every variant.")] = None,
+    steps: Annotated[int | None, recipe_option("Budget: steps of the optimiser for each; default: 1000.")] = None,
+    num_steps: Annotated[int | None, recipe_option("Steps of the network; default: the paper's.")] = None,
+    size: Annotated[str | None, recipe_option("Input of the network, multiples of 32.", metavar="WxH")] = None,
+    anchors: Annotated[str | None, recipe_option("auto (fitted to the labels, the default), gen1 or coco.")] = None,
+    seed: Annotated[int | None, recipe_option("The same for each run; default: 0.")] = None,
     samples: Annotated[int, typer.Option(help="Validation clips for firing rate and energy.", min=1)] = 8,
     time_budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Stop all within this time; the same command goes on.", show_default=False),
+        str | None, recipe_option("Stop all within this time; the same command goes on.", metavar="TIME")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Recipe in TOML, as for eventdet train.", show_default=False)
-    ] = None,
+    config: Annotated[Path | None, recipe_option("Recipe in TOML; options given here come before it.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="SECTION.KEY=VALUE", help="Any value of the recipe; may be repeated.", show_default=False
-        ),
+        recipe_option("Any value of the recipe; may be repeated.", "--set", metavar="SECTION.KEY=VALUE"),
     ] = None,
     figure: Annotated[bool, typer.Option("--figure/--no-figure", help="Draw ablation.png (extra plots).")] = True,
     quiet: Quiet = False,
@@ -64,13 +54,13 @@ def command(
     variants(ablation, network or "")
     report, picture = output / "ablation.json", output / "ablation.png"
     check_targets(report, picture if figure else None)
-    values: dict[str, Any] = {
-        "anchors": anchors,
+    given: dict[str, dict[str, Any]] = {
         "model": {"width": width},
-        "data": {"num_steps": ABLATIONS[ablation].num_steps if num_steps is None else num_steps},
-        "training": {"steps": steps, "epochs": 0, "seed": seed},
+        "data": {"format": format, "num_steps": num_steps},
+        "training": {"steps": steps, "epochs": None if steps is None else 0, "seed": seed},
     }
-    recipe = _recipe(config, values, size, time_budget).changed(parse_settings(settings or []))
+    recipe = _recipe(ABLATIONS[ablation].num_steps, config, given, size=size, time_budget=time_budget)
+    recipe = recipe.changed(({} if anchors is None else {"anchors": anchors}) | parse_settings(settings or []))
     with stopped_by_signals() as asked, progress_bar("ablation", None, unit="steps", quiet=quiet) as advance:
         rows, ended_by = run_ablation(
             ablation,
@@ -83,7 +73,9 @@ def command(
             should_stop=asked,
         )
     question = ABLATIONS[ablation].question
-    budget = f"{steps:,} steps of the optimiser each, seed {seed}"
+    training = recipe.training
+    length = f"{training.epochs} epochs" if training.epochs else f"{training.steps:,} steps of the optimiser"
+    budget = f"{length} each, seed {training.seed}"
     if rows:
         typer.echo(f"{question}: {source}, {budget}\n\n{format_table(HEADER, table_of(rows))}")
         write_json(report, _record(ablation, source, recipe, rows, ended_by))
@@ -97,18 +89,21 @@ def command(
     return EXIT_INTERRUPTED if ended_by == "request" else _EXIT_PARTIAL
 
 
-def _recipe(config: Path | None, values: dict[str, Any], size: str | None, time_budget: str | None) -> "Recipe":
-    """Return the recipe of all variants: a file's, with what the command line says in its place."""
+def _recipe(
+    num_steps: int, config: Path | None, given: dict[str, dict[str, Any]], *, size: str | None, time_budget: str | None
+) -> "Recipe":
+    """Return the recipe of all variants: the paper's steps, a file's values before them, the options before both."""
     from eventdet.geometry import SensorSize
     from eventdet.models.training import Recipe, read_recipe
     from eventdet.units import MICROSECONDS_PER_SECOND, parse_duration_us
 
     if size is not None:
-        values["model"]["input_size"] = list(SensorSize.parse(size))
+        given["model"]["input_size"] = list(SensorSize.parse(size))
     if time_budget is not None:
         budget_us = parse_duration_us(time_budget, name="--time-budget")
-        values["training"]["time_budget_s"] = budget_us / MICROSECONDS_PER_SECOND
-    return (Recipe() if config is None else read_recipe(config)).changed(values)
+        given["training"]["time_budget_s"] = budget_us / MICROSECONDS_PER_SECOND
+    base = Recipe().changed({"data": {"num_steps": num_steps}})
+    return (base if config is None else read_recipe(config, base)).changed(without_none(given))
 
 
 def _watch(advance: Callable[..., None]) -> "Callable[[str, StepReport], None]":

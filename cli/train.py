@@ -14,10 +14,11 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 if TYPE_CHECKING:
     from eventdet.models.training import FitResult, Recipe, StepReport
 
-__all__ = ["command", "parse_settings"]
+__all__ = ["command", "parse_settings", "recipe_option", "without_none"]
 
 
-def _option(help_text: str, *names: str, **more: Any) -> Any:
+def recipe_option(help_text: str, *names: str, **more: Any) -> Any:
+    """Return an option that leaves a value of the recipe as it is when it is not given."""
     return typer.Option(*names, help=help_text, show_default=False, **more)
 
 
@@ -26,38 +27,40 @@ def command(
         str, typer.Argument(help="Store, folder of event files with labels, or COCO folder.", show_default=False)
     ],
     output: Annotated[
-        Path, _option("Folder for weights, metrics and checkpoint; a run in it goes on.", "-o", "--output")
+        Path, recipe_option("Folder for weights, metrics and checkpoint; a run in it goes on.", "-o", "--output")
     ],
-    config: Annotated[Path | None, _option("Recipe in TOML; options given here come before it.")] = None,
-    model: Annotated[str | None, _option("Network, like ems-nano or ems-res10.")] = None,
-    head: Annotated[str | None, _option("How boxes are learnt: anchors or simota.")] = None,
-    anchors: Annotated[str | None, _option("auto (fitted to the labels), gen1 or coco.")] = None,
-    classes: Annotated[str | None, _option("Names by class id, joined by commas.")] = None,
-    size: Annotated[str | None, _option("Input of the network, multiples of 32.", metavar="WxH")] = None,
-    window: Annotated[str | None, _option("Length of a step, like 50ms.", metavar="TIME")] = None,
-    num_steps: Annotated[int | None, _option("Steps of the network for a clip or picture.")] = None,
-    format: Annotated[str | None, _option("events or coco.")] = None,  # noqa: A002 - the option's name
-    read: Annotated[str | None, _option("Of a store: events (cut anew), tensors, or auto.")] = None,
-    val: Annotated[str | None, _option("Validation data; default: val beside train in the folder.")] = None,
-    order: Annotated[str | None, _option("shuffle, balanced (by class) or stream (state kept).")] = None,
-    steps: Annotated[int | None, _option("Steps of the optimiser.")] = None,
-    epochs: Annotated[int | None, _option("Passes over the data, in the place of --steps.")] = None,
-    batch: Annotated[int | None, _option("Clips or pictures at once.")] = None,
-    accumulate: Annotated[int | None, _option("Batches of a step of the optimiser.")] = None,
-    optimizer: Annotated[str | None, _option("adamw or sgd.")] = None,
-    learning_rate: Annotated[float | None, _option("Highest learning rate.", "--learning-rate", "--lr")] = None,
-    precision: Annotated[str | None, _option("auto, float32 or bfloat16.")] = None,
-    validate_every: Annotated[int | None, _option("Steps between validations.")] = None,
-    protocol: Annotated[str | None, _option("Of the validation, as in eventdet evaluate.")] = None,
-    patience: Annotated[int | None, _option("Validations without a better score before the end.")] = None,
-    seed: Annotated[int | None, _option("Of first weights, order and augmentation.")] = None,
-    device: Annotated[str | None, _option("cpu, cuda or cuda:N.")] = None,
-    workers: Annotated[int | None, _option("Processes that make batches.")] = None,
-    time_budget: Annotated[str | None, _option("Stop within this time, like 9m, and save.", metavar="TIME")] = None,
-    tensorboard: Annotated[bool | None, _option("Metrics for TensorBoard too.", "--tensorboard")] = None,
+    config: Annotated[Path | None, recipe_option("Recipe in TOML; options given here come before it.")] = None,
+    model: Annotated[str | None, recipe_option("Network, like ems-nano or ems-res10.")] = None,
+    head: Annotated[str | None, recipe_option("How boxes are learnt: anchors or simota.")] = None,
+    anchors: Annotated[str | None, recipe_option("auto (fitted to the labels), gen1 or coco.")] = None,
+    classes: Annotated[str | None, recipe_option("Names by class id, joined by commas.")] = None,
+    size: Annotated[str | None, recipe_option("Input of the network, multiples of 32.", metavar="WxH")] = None,
+    window: Annotated[str | None, recipe_option("Length of a step, like 50ms.", metavar="TIME")] = None,
+    num_steps: Annotated[int | None, recipe_option("Steps of the network for a clip or picture.")] = None,
+    format: Annotated[str | None, recipe_option("events or coco.")] = None,  # noqa: A002 - the option's name
+    read: Annotated[str | None, recipe_option("Of a store: events (cut anew), tensors, or auto.")] = None,
+    val: Annotated[str | None, recipe_option("Validation data; default: val beside train in the folder.")] = None,
+    order: Annotated[str | None, recipe_option("shuffle, balanced (by class) or stream (state kept).")] = None,
+    steps: Annotated[int | None, recipe_option("Steps of the optimiser.")] = None,
+    epochs: Annotated[int | None, recipe_option("Passes over the data, in the place of --steps.")] = None,
+    batch: Annotated[int | None, recipe_option("Clips or pictures at once.")] = None,
+    accumulate: Annotated[int | None, recipe_option("Batches of a step of the optimiser.")] = None,
+    optimizer: Annotated[str | None, recipe_option("adamw or sgd.")] = None,
+    learning_rate: Annotated[float | None, recipe_option("Highest learning rate.", "--learning-rate", "--lr")] = None,
+    precision: Annotated[str | None, recipe_option("auto, float32 or bfloat16.")] = None,
+    validate_every: Annotated[int | None, recipe_option("Steps between validations.")] = None,
+    protocol: Annotated[str | None, recipe_option("Of the validation, as in eventdet evaluate.")] = None,
+    patience: Annotated[int | None, recipe_option("Validations without a better score before the end.")] = None,
+    seed: Annotated[int | None, recipe_option("Of first weights, order and augmentation.")] = None,
+    device: Annotated[str | None, recipe_option("cpu, cuda or cuda:N.")] = None,
+    workers: Annotated[int | None, recipe_option("Processes that make batches.")] = None,
+    time_budget: Annotated[
+        str | None, recipe_option("Stop within this time, like 9m, and save.", metavar="TIME")
+    ] = None,
+    tensorboard: Annotated[bool | None, recipe_option("Metrics for TensorBoard too.", "--tensorboard")] = None,
     settings: Annotated[
         list[str] | None,
-        _option("Any other value of a recipe; may be repeated.", "--set", metavar="SECTION.KEY=VALUE"),
+        recipe_option("Any other value of a recipe; may be repeated.", "--set", metavar="SECTION.KEY=VALUE"),
     ] = None,
     quiet: Quiet = False,
 ) -> int:
@@ -93,7 +96,7 @@ def command(
         },
         "validation": {"protocol": protocol},
     }  # fmt: skip
-    values = _without_none(given) | ({} if anchors is None else {"anchors": anchors})
+    values = without_none(given) | ({} if anchors is None else {"anchors": anchors})
     recipe = Recipe() if config is None else read_recipe(config)
     recipe = recipe.changed(values).changed(parse_settings(settings or []))
     with stopped_by_signals() as asked:
@@ -142,7 +145,8 @@ def _summary(result: "FitResult", output: Path) -> str:
     return f"{output}: {result.step} steps, {reasons[result.ended_by]}{score}\nwrote {result.weights}"
 
 
-def _without_none(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def without_none(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the values of a recipe that were given, by section; sections without any are left out."""
     sections = {
         name: {key: value for key, value in section.items() if value is not None} for name, section in values.items()
     }

@@ -10,6 +10,7 @@ from torch import Tensor
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
 from eventdet.evaluation import AveragePrecision, LabelRegions, average_precision
+from eventdet.geometry import SensorSize
 from eventdet.preprocessing.dataset.coco import CocoImages
 from eventdet.preprocessing.dataset.images import Letterbox, load_image
 
@@ -17,7 +18,7 @@ from ._layout import channels_last
 from .detector import Detector, repeat_image
 from .postprocess import boxes_from_logits
 
-__all__ = ["PictureOptions", "detect_pictures", "score_pictures"]
+__all__ = ["PictureOptions", "detect_pictures", "picture_frames", "score_pictures"]
 
 _PIXEL_CHANNELS = 3
 
@@ -37,6 +38,18 @@ class PictureOptions:
 
     batch: int = 8
     """Pictures at once."""
+
+
+def picture_frames(images: CocoImages, chosen: Sequence[int], size: SensorSize, *, num_steps: int) -> Tensor:
+    """Return some pictures, letterboxed into a size and repeated, shape (T, B, 3, H, W), uint8.
+
+    Raises
+    ------
+    InputError
+        When a picture cannot be read.
+    """
+    pixels = np.stack([load_image(images, number, size).pixels for number in chosen])
+    return repeat_image(torch.from_numpy(pixels), num_steps)
 
 
 @torch.inference_mode()
@@ -77,8 +90,7 @@ def detect_pictures(
     found: list[Boxes] = []
     for begin in range(0, len(chosen), options.batch):
         part = chosen[begin : begin + options.batch]
-        pixels = np.stack([load_image(images, number, config.input_size).pixels for number in part])
-        frames: Tensor = repeat_image(torch.from_numpy(pixels).to(device), config.readout_steps)
+        frames = picture_frames(images, part, config.input_size, num_steps=config.readout_steps).to(device)
         logits = [np.ascontiguousarray(scale.float().cpu().numpy()) for scale in network(frames).logits]
         boxes = boxes_from_logits(logits, config, conf=options.conf, iou=options.iou, max_det=options.max_det)
         for number, own in zip(part, boxes, strict=True):

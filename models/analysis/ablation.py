@@ -16,11 +16,14 @@ from torch import Tensor
 
 from eventdet.errors import InputError, OptionError, check_option
 from eventdet.models._files import replace_file
-from eventdet.models.config import NETWORKS, DetectorConfig
+from eventdet.models.coco_scores import picture_frames
+from eventdet.models.config import NETWORKS
 from eventdet.models.training import FitResult, Recipe, StepReport, fit
-from eventdet.models.training.data import find_split, open_clips
+from eventdet.models.training.data import find_split, open_held_out
+from eventdet.models.training.pictures import open_pictures
 from eventdet.models.training.validation import evenly_spaced
 from eventdet.models.zoo import load_detector
+from eventdet.preprocessing.dataset.coco import CocoImages
 
 from .profile import profile_detector
 
@@ -157,7 +160,7 @@ def run_ablation(
     ablation : str
         A key of `ABLATIONS`.
     source : str or Path
-        Labelled data with a validation part, as :func:`eventdet.models.training.fit` takes them.
+        Labelled data with a validation part, as :func:`eventdet.models.training.fit` takes them; COCO folders too.
     recipe : Recipe
         The same for all but for what is varied. Its time budget is that of all runs together.
     folder : str or Path
@@ -183,10 +186,7 @@ def run_ablation(
     InputError
         When there are no validation data; and what :func:`~eventdet.models.training.fit` raises.
     """
-    if find_split(source, recipe.data.val).val is None:
-        raise InputError(
-            f"{source}: an ablation needs validation data", hint="have val beside train, or --set data.val=FOLDER"
-        )
+    _held_out(source, recipe)
     deadline = time.monotonic() + recipe.training.time_budget_s
     rows: list[AblationRow] = []
     for variant in variants(ablation, network):
@@ -200,7 +200,7 @@ def run_ablation(
             result = fit(source, timed, target, watch=_named(watch, variant.name), should_stop=should_stop)
             if result.ended_by in ("time budget", "request"):
                 return rows, result.ended_by
-            row = _measured(variant, own, source, result, samples)
+            row = _measured(variant, own, result, _validation_clips(source, own, result, samples))
             replace_file(target / "result.json", (json.dumps(about | {"row": asdict(row)}, indent=2) + "\n").encode())
         rows.append(row)
     return rows, "done"
@@ -230,10 +230,14 @@ def _read_row(target: Path, about: Mapping[str, Any]) -> AblationRow | None:
     return row if record == json.loads(json.dumps(about)) else None
 
 
-def _measured(variant: Variant, recipe: Recipe, source: str | Path, result: FitResult, samples: int) -> AblationRow:
-    assert result.best is not None  # there are validation data, and the last step is always validated
+def _measured(variant: Variant, recipe: Recipe, result: FitResult, clips: Tensor) -> AblationRow:
+    if result.best is None:
+        raise InputError(
+            f"{result.weights.parent}: a run without a score, from when there were no validation data",
+            hint="remove the folder to train it anew",
+        )
     detector = load_detector(result.weights)
-    profile = profile_detector(detector, _validation_clips(detector.config, recipe, source, samples))
+    profile = profile_detector(detector, clips)
     return AblationRow(
         variant=variant.name,
         network=detector.config.name,
@@ -249,15 +253,25 @@ def _measured(variant: Variant, recipe: Recipe, source: str | Path, result: FitR
     )
 
 
-def _validation_clips(config: DetectorConfig, recipe: Recipe, source: str | Path, samples: int) -> Tensor:
-    """Return clips of the validation data, evenly spaced, shape (T, B, C, H, W)."""
-    held_out = find_split(source, recipe.data.val).val
-    assert held_out is not None  # for the type checker: it was looked for before the first run
-    data = replace(recipe.data, order="shuffle", unlabelled="ignore", workers=0)
-    clips = open_clips(held_out, config, replace(recipe, data=data), for_training=False)
-    frames = clips.batch(evenly_spaced(clips.clips, samples)).to("cpu").frames
-    assert isinstance(frames, Tensor)  # for the type checker: `to` makes them dense
-    return frames
+def _held_out(source: str | Path, recipe: Recipe) -> Path | CocoImages:
+    """Return the validation data: where the recordings are, or the pictures."""
+    is_coco = recipe.data.format == "coco"
+    found = open_pictures(source, recipe.data.val)[1] if is_coco else find_split(source, recipe.data.val).val
+    if found is None:
+        raise InputError(
+            f"{source}: an ablation needs validation data", hint="have val beside train, or --set data.val=FOLDER"
+        )
+    return found
+
+
+def _validation_clips(source: str | Path, recipe: Recipe, result: FitResult, samples: int) -> Tensor:
+    """Return clips of the validation data, evenly spaced, shape (T, B, C, H, W); pictures as often as in training."""
+    held_out, config = _held_out(source, recipe), result.detector.config
+    if isinstance(held_out, CocoImages):
+        chosen = evenly_spaced(range(len(held_out)), samples)
+        return picture_frames(held_out, chosen, config.input_size, num_steps=recipe.data.num_steps)
+    clips = open_held_out(held_out, config, recipe)
+    return clips.batch(evenly_spaced(clips.clips, samples)).dense()
 
 
 def table_of(rows: Sequence[AblationRow]) -> list[tuple[str, ...]]:

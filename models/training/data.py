@@ -1,7 +1,7 @@
 """Recordings as batches of a training: which are for learning and which for scoring, and in what order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from .processes import Processes
 from .recipe import DataOptions, Recipe
 from .values import Batch
 
-__all__ = ["ClipBatches", "Split", "box_sides", "find_split", "is_synthetic", "open_clips"]
+__all__ = ["ClipBatches", "Split", "box_sides", "find_split", "is_synthetic", "open_clips", "open_held_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,12 @@ def open_clips(path: Path, config: DetectorConfig, recipe: Recipe, *, for_traini
     return dataset
 
 
+def open_held_out(path: Path, config: DetectorConfig, recipe: Recipe) -> ClipDataset:
+    """Return the clips to score with, one a label time and made in this process; raises as :func:`open_clips`."""
+    data = replace(recipe.data, order="shuffle", unlabelled="ignore", workers=0)
+    return open_clips(path, config, replace(recipe, data=data), for_training=False)
+
+
 def box_sides(dataset: ClipDataset) -> NDArray[np.float32]:
     """Return width and height of every label, shape (n, 2), in input pixels."""
     return np.concatenate([labels.xywh[:, 2:] for labels in dataset.labels])
@@ -137,9 +143,8 @@ class ClipBatches:
     def __call__(self, number: int) -> Batch:
         """Return a batch by its number."""
         batch = self._next(number) if self._workers else self._dataset.batch(self._plan.batch(number))
-        moved = batch.to("cpu")
-        assert not isinstance(moved.frames, tuple)  # for the type checker: they are dense by now
-        return Batch(moved.frames, Targets(moved.rows, moved.labelled), moved.is_first if self._keeps_state else None)
+        is_first = batch.is_first if self._keeps_state else None
+        return Batch(batch.dense(), Targets(batch.rows, batch.labelled), is_first)
 
     def _next(self, number: int) -> ClipBatch:
         if self._ahead is None or self._ahead[0] != number:

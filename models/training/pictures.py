@@ -17,6 +17,7 @@ from eventdet.preprocessing.dataset.images import ImageAugmentation, Letterbox, 
 
 from .processes import Processes
 from .recipe import Recipe
+from .validation import evenly_spaced
 from .values import Batch, Score
 
 __all__ = ["PictureBatches", "check_classes", "open_pictures", "picture_scorer", "picture_sides"]
@@ -129,8 +130,7 @@ class PictureBatches:
 def picture_scorer(images: CocoImages, recipe: Recipe) -> Callable[[Detector], Score]:
     """Return what scores a detector on pictures, evenly spaced where not all are wanted."""
     options = PictureOptions(recipe.validation.conf, recipe.validation.iou, batch=recipe.data.batch)
-    most = recipe.validation.clips or len(images)
-    chosen = np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int).tolist()
+    chosen = evenly_spaced(range(len(images)), recipe.validation.clips)
 
     def score(detector: Detector) -> Score:
         scores = score_pictures(detect_pictures(detector, images, chosen, options), images, chosen)

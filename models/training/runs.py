@@ -16,7 +16,7 @@ from eventdet.models.config import COCO_ANCHORS, GEN1_ANCHORS, DetectorConfig
 from eventdet.models.detector import Detector
 from eventdet.models.zoo import save_detector
 
-from .data import ClipBatches, box_sides, find_split, is_synthetic, open_clips
+from .data import ClipBatches, box_sides, find_split, is_synthetic, open_clips, open_held_out
 from .loop import train
 from .pictures import PictureBatches, check_classes, open_pictures, picture_scorer, picture_sides
 from .processes import Processes, joined
@@ -167,8 +167,7 @@ def _prepare_clips(source: str | Path, recipe: Recipe, processes: Processes) -> 
     config = _with_anchors(config, recipe, box_sides(training))
     validate = None
     if split.val is not None:
-        options = replace(recipe.data, order="shuffle", unlabelled="ignore", workers=0)
-        held_out = open_clips(split.val, config, replace(recipe, data=options), for_training=False)
+        held_out = open_held_out(split.val, config, recipe)
         validate = clip_scorer(
             held_out, config, recipe.validation, batch=recipe.data.batch, readout=recipe.training.readout
         )

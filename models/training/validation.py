@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,12 +15,14 @@ from eventdet.models._layout import channels_last
 from eventdet.models.config import DetectorConfig
 from eventdet.models.detector import Detector
 from eventdet.models.postprocess import boxes_from_logits
-from eventdet.preprocessing.dataset import ClipDataset, ClipRef
+from eventdet.preprocessing.dataset import ClipDataset
 
 from .recipe import ValidationOptions
 from .values import Score
 
 __all__ = ["clip_scorer", "detect_batch", "evenly_spaced"]
+
+_Item = TypeVar("_Item")
 
 _MOST_DETECTIONS = 300
 
@@ -66,8 +69,7 @@ def clip_scorer(
         network = channels_last(detector)
         for begin in range(0, len(refs), batch):
             part = refs[begin : begin + batch]
-            frames = dataset.batch(part).to(next(network.parameters()).device).frames
-            assert isinstance(frames, Tensor)  # for the type checker: `to` makes them dense
+            frames = dataset.batch(part).dense(next(network.parameters()).device)
             for ref, boxes in zip(part, detect_batch(network, frames, options, readout=readout), strict=True):
                 for stamp in stamps[ref].tolist():
                     found[ref.source].append(replace(boxes, t=np.full(len(boxes), stamp, np.int64)))
@@ -97,7 +99,7 @@ def detect_batch(detector: Detector, frames: Tensor, options: ValidationOptions,
     return boxes_from_logits(arrays, detector.config, conf=options.conf, iou=options.iou, max_det=_MOST_DETECTIONS)
 
 
-def evenly_spaced(items: Sequence[ClipRef], most: int) -> list[ClipRef]:
+def evenly_spaced(items: Sequence[_Item], most: int) -> list[_Item]:
     """Return at most so many items, evenly spaced; all when `most` is 0."""
     if not most or most >= len(items):
         return list(items)

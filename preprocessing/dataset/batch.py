@@ -104,9 +104,12 @@ class ClipBatch(NamedTuple):
 
     def to(self, device: torch.device | str) -> "ClipBatch":
         """Return the batch with dense frames and flags on `device`; labels stay with the loss, in NumPy."""
+        return self._replace(frames=self.dense(device), is_first=self.is_first.to(device, non_blocking=True))
+
+    def dense(self, device: torch.device | str = "cpu") -> Tensor:
+        """Return the frames, dense, on `device`."""
         frames = self.frames
-        moved = frames.dense(device) if isinstance(frames, SparseFrames) else frames.to(device, non_blocking=True)
-        return self._replace(frames=moved, is_first=self.is_first.to(device, non_blocking=True))
+        return frames.dense(device) if isinstance(frames, SparseFrames) else frames.to(device, non_blocking=True)
 
 
 def label_rows(

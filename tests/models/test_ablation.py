@@ -10,7 +10,10 @@ from eventdet.cli.main import run
 from eventdet.errors import OptionError
 from eventdet.models.analysis import ablation
 from eventdet.models.analysis.ablation import ABLATIONS, variants
-from eventdet.models.training import Recipe
+from eventdet.models.training import FitResult, Recipe, fit
+from eventdet.models.zoo import load_detector
+
+from .test_coco import draw
 
 SMALL = [
     "--network", "ems-nano", "--width", "0.5", "--steps", "2", "--num-steps", "2", "--size", "160x128",
@@ -81,6 +84,57 @@ def test_ablation_trains_measures_and_does_nothing_twice(
     assert capsys.readouterr().out == printed
     with pytest.raises(AssertionError):
         run([*command, "--seed", "1"])
+
+
+def test_ablation_of_pictures_trains_and_measures_on_them(tmp_path: Path) -> None:
+    for split, seed in (("train2017", 0), ("val2017", 1)):
+        draw(tmp_path / "coco", split, 3, seed=seed)
+    command = ["ablation", "blocks", str(tmp_path / "coco"), "--format", "coco", "-o", str(tmp_path / "out"), *SMALL]
+    assert run([*command, "--anchors", "coco", "--no-figure", "-q"]) == 0
+    record = json.loads((tmp_path / "out" / "ablation.json").read_text())
+    assert [row["variant"] for row in record["rows"]] == ["sew-nano", "ms-nano", "ems-nano"]
+    assert record["recipe"]["data"]["format"] == "coco"
+    for row in record["rows"]:
+        assert (row["train_steps"], row["num_steps"]) == (2, 2)
+        assert 0 <= row["map50"] <= 1
+        assert row["energy_mj"] > 0
+    weights = load_detector(tmp_path / "out" / "ems-nano" / "best.safetensors")
+    assert weights.config.class_names == ("disc", "square", "bar")
+    assert weights.config.channels == 3
+
+
+def test_ablation_of_pictures_without_any_held_out_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "coco", "train2017", 2, seed=0)
+    command = ["ablation", "heads", str(tmp_path / "coco"), "--format", "coco", "-o", str(tmp_path / "out")]
+    assert run(command) == 3
+    assert "needs validation data" in capsys.readouterr().err
+
+
+def test_values_of_a_file_count_where_no_option_is_given(drives: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('anchors = "gen1"\n[training]\nsteps = 1\nseed = 5\n[data]\nnum_steps = 1\nbatch = 1\n')
+    options = ["--config", str(recipe), "--network", "ems-nano", "--width", "0.5", "--size", "160x128"]
+    scored = ["--samples", "1", "--set", "validation.protocol=yolo", "--set", "validation.clips=1", "--no-figure", "-q"]
+    command = ["ablation", "detection-layer", str(drives), "-o", str(tmp_path / "out"), *options, *scored]
+    assert run([*command, "--seed", "6"]) == 0
+    found = json.loads((tmp_path / "out" / "ablation.json").read_text())
+    assert found["recipe"]["anchors"] == "gen1"
+    assert found["recipe"]["training"]["seed"] == 6
+    assert [(row["train_steps"], row["num_steps"]) for row in found["rows"]] == [(1, 1), (1, 1)]
+
+
+def test_a_run_without_a_score_is_named(
+    drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unscored(*arguments: Any, **options: Any) -> FitResult:
+        return fit(*arguments, **options)._replace(best=None)
+
+    monkeypatch.setattr(ablation, "fit", unscored)
+    command = ["ablation", "heads", str(drives), "-o", str(tmp_path / "out"), *SMALL, "-q"]
+    assert run(command) == 3
+    assert "a run without a score" in capsys.readouterr().err
 
 
 def test_an_ablation_out_of_time_tells_what_is_done_and_how_to_go_on(
