@@ -29,7 +29,7 @@ def command(
     detector = detector_of_reference(checkpoint, readout_steps=steps)
     metadata = {"imported_from": file.name, "network_in_file": checkpoint.source, "epoch": checkpoint.epoch}
     with writing(output):
-        written = save_detector(detector, output, metadata)
+        written = save_detector(detector, output, metadata, half=checkpoint.is_half)
     if quiet:
         return
     config = detector.config
@@ -38,5 +38,6 @@ def command(
         f"{config.name}, {config.classes} classes, {config.channels} input channels, {parameters:,} parameters; "
         f"from '{checkpoint.source}', {len(checkpoint.tensors)} tensors\n"
         f"shortcut_lif {config.shortcut_lif}, pool_first {config.pool_first}: as the released code is\n"
+        f"{'half' if checkpoint.is_half else 'single'} precision, as in the file\n"
         f"wrote {written} and {written.with_suffix('.json').name}"
     )

@@ -125,9 +125,11 @@ def _format_neurons(profile: "Profile") -> str:
 
 
 def _format_neurobench(profile: "Profile") -> str:
-    named = dict(profile.neurobench)
-    operations = named.pop("SynapticOperations")
-    named |= {f"SynapticOperations {name}": value for name, value in operations.items()}
+    named: dict[str, float] = {}
+    for metric, value in profile.neurobench.items():
+        named |= (
+            {f"{metric} {name}": part for name, part in value.items()} if isinstance(value, dict) else {metric: value}
+        )
     rows = [(name, f"{value:,.0f}" if value >= 1 else f"{value:.4g}") for name, value in named.items()]
     return format_table(("NeuroBench, a sample", ""), rows)
 

@@ -1,4 +1,4 @@
-"""Weights on disk: a safetensors file with half-precision tensors, and JSON beside it that says what they are."""
+"""Weights on disk: a safetensors file, in half precision as a rule, and JSON beside it that says what they are."""
 
 import hashlib
 import json
@@ -26,17 +26,21 @@ def bundled_names() -> list[str]:
     return sorted(path.stem for path in _BUNDLED.glob("*.safetensors"))
 
 
-def save_detector(detector: Detector, path: str | Path, metadata: dict[str, Any] | None = None) -> Path:
+def save_detector(
+    detector: Detector, path: str | Path, metadata: dict[str, Any] | None = None, *, half: bool = True
+) -> Path:
     """Write a detector as ``path`` (.safetensors) and its description beside it (.json).
 
     Parameters
     ----------
     detector : Detector
-        Its floating tensors are stored in half precision.
+        With its weights.
     path : str or Path
         Ends in ``.safetensors``, which is added when missing.
     metadata : dict, optional
         What else to tell: data, figures, commands. It must be JSON; ``synthetic`` says what the weights learnt from.
+    half : bool
+        Store floating tensors in half precision; else as they are, in twice the space.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def save_detector(detector: Detector, path: str | Path, metadata: dict[str, Any]
     """
     target = _weights_path(path)
     tensors = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        name: (value.half() if half and value.is_floating_point() else value).cpu().contiguous()
         for name, value in detector.state_dict().items()
     }
     content = save(tensors)

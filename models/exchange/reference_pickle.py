@@ -111,6 +111,11 @@ class ReferenceCheckpoint(NamedTuple):
     source: str
     """``ema`` or ``model``: which of the two networks of the file this is."""
 
+    @property
+    def is_half(self) -> bool:
+        """Whether no tensor has more than half precision."""
+        return all(value.dtype == torch.float16 for value in self.tensors.values() if value.is_floating_point())
+
 
 def read_reference_checkpoint(path: str | Path) -> ReferenceCheckpoint:
     """Return the network in a checkpoint; nothing that the file names is imported or called.

@@ -33,13 +33,13 @@ def released_code(monkeypatch: pytest.MonkeyPatch) -> dict[str, type[nn.Module]]
     return classes
 
 
-def reference_tensors(detector: Detector) -> dict[str, Tensor]:
+def reference_tensors(detector: Detector, dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
     """Return a detector's numbers under the names of the released code, in the half precision of a release."""
     values = detector.state_dict()
     tensors = {theirs: values[ours] for ours, theirs in reference_keys(detector).items()}
     strides = torch.tensor(detector.config.strides)[:, None, None]
     tensors[reference_anchors_key(detector)] = detector.detect.anchors / strides
-    return {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+    return {name: value.to(dtype) if value.is_floating_point() else value for name, value in tensors.items()}
 
 
 def reference_network(

@@ -144,6 +144,11 @@ def test_profile_of_two_samples_is_the_mean_of_each_alone() -> None:
         values = [each["SynapticOperations"][name] for each in alone]
         assert both["SynapticOperations"][name] == pytest.approx(sum(values) / 2)
         assert values[0] != values[1] or name == "Dense"
+    operations = both["NeuronOperations"]
+    # NeuroBench's table has four operations for the update of a leaky neuron that is reset to zero.
+    assert operations["Effective Neuron Ops"] == 4 * both["MembraneUpdates"]
+    sizes = [v[0].numel() for v in detector.step(samples[0]).state]
+    assert operations["Neuron Dense Ops"] == 4 * 3 * sum(sizes)
     assert both["Footprint"] == 4 * both["ParameterCount"] + sum(
         buffer.numel() * buffer.element_size() for buffer in detector.buffers()
     )

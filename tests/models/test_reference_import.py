@@ -76,6 +76,23 @@ def test_an_imported_network_computes_what_it_did(released_code: Classes, tmp_pa
             assert torch.equal(one, other)
 
 
+def test_single_precision_of_a_file_is_kept(
+    released_code: Classes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = fresh("ems-res10", AS_RELEASED)
+    # A variance as of a channel that hardly ever moves: half precision would make it zero.
+    original.get_buffer("backbone.stem.norm.running_var")[0] = 1e-9
+    tensors = reference_tensors(original, torch.float32)
+    path = write_checkpoint(
+        tmp_path / "last.pt", reference_network(original, tensors, released_code, narrow="ConcatBlock_ms")
+    )
+    assert run(["import-weights", str(path), "-o", str(tmp_path / "ours")]) == 0
+    assert "single precision, as in the file" in capsys.readouterr().out
+    imported = load_detector(tmp_path / "ours").state_dict()
+    for name, value in original.state_dict().items():
+        assert torch.equal(imported[name], value), name
+
+
 def test_averaged_weights_and_wrappers_are_looked_through(released_code: Classes, tmp_path: Path) -> None:
     detector = fresh("ems-res10", AS_RELEASED)
     tensors = reference_tensors(detector)
