@@ -49,7 +49,7 @@ def command(
     quiet: Quiet = False,
 ) -> int:
     """Train what a table of the paper compares, and tell scores, firing rate and energy of each."""
-    from eventdet.models.analysis.ablation import ABLATIONS, HEADER, run_ablation, table_of, variants
+    from eventdet.models.analysis.ablation import ABLATIONS, HEADER, learnt_from, run_ablation, table_of, variants
 
     variants(ablation, network or "")
     report, picture = output / "ablation.json", output / "ablation.png"
@@ -77,12 +77,14 @@ def command(
     length = f"{training.epochs} epochs" if training.epochs else f"{training.steps:,} steps of the optimiser"
     budget = f"{length} each, seed {training.seed}"
     if rows:
-        typer.echo(f"{question}: {source}, {budget}\n\n{format_table(HEADER, table_of(rows))}")
+        kind = learnt_from(output, rows)
+        data = f"{kind} data, " if kind else ""
+        typer.echo(f"{question}: {source}, {data}{budget}\n\n{format_table(HEADER, table_of(rows))}")
         write_json(report, _record(ablation, source, recipe, rows, ended_by))
         if figure:
             from eventdet.models.analysis.figures import draw_ablation
 
-            save_figure(picture, draw_ablation(rows, title=f"{question}; {budget}"))
+            save_figure(picture, draw_ablation(rows, title=f"{question}: {data}{budget}"))
     if ended_by == "done":
         return 0
     typer.echo(f"stopped by {ended_by} with {len(rows)} runs done: the same command goes on", err=True)

@@ -15,7 +15,7 @@ from ._files import replace_file
 from .config import DetectorConfig
 from .detector import Detector
 
-__all__ = ["bundled_names", "load_detector", "save_detector"]
+__all__ = ["bundled_names", "detector_metadata", "load_detector", "save_detector"]
 
 _BUNDLED = Path(__file__).parent / "weights"
 _FORMAT = 1
@@ -107,6 +107,18 @@ def load_detector(name_or_path: str | Path) -> Detector:
         ) from error
     detector.weights_hash = weights_hash
     return detector.eval()
+
+
+def detector_metadata(path: str | Path) -> dict[str, Any]:
+    """Return what :func:`save_detector` was told beside the detector.
+
+    Raises
+    ------
+    InputError
+        When there is no description of such weights, or it is broken.
+    """
+    metadata = _read_description(_weights_path(path).with_suffix(".json")).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _weights_path(name_or_path: str | Path) -> Path:

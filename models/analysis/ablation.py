@@ -22,12 +22,22 @@ from eventdet.models.training import FitResult, Recipe, StepReport, fit
 from eventdet.models.training.data import find_split, open_held_out
 from eventdet.models.training.pictures import open_pictures
 from eventdet.models.training.validation import evenly_spaced
-from eventdet.models.zoo import load_detector
+from eventdet.models.zoo import detector_metadata, load_detector
 from eventdet.preprocessing.dataset.coco import CocoImages
 
 from .profile import profile_detector
 
-__all__ = ["ABLATIONS", "HEADER", "Ablation", "AblationRow", "Variant", "run_ablation", "table_of", "variants"]
+__all__ = [
+    "ABLATIONS",
+    "HEADER",
+    "Ablation",
+    "AblationRow",
+    "Variant",
+    "learnt_from",
+    "run_ablation",
+    "table_of",
+    "variants",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +284,12 @@ def _validation_clips(source: str | Path, recipe: Recipe, result: FitResult, sam
     return clips.batch(evenly_spaced(clips.clips, samples)).dense()
 
 
+def learnt_from(folder: str | Path, rows: Sequence[AblationRow]) -> str:
+    """Return ``synthetic`` or ``real`` as the weights of the runs say what they learnt from; empty when they do not."""
+    known = {detector_metadata(Path(folder) / row.variant / "best.safetensors").get("synthetic") for row in rows}
+    return {frozenset({True}): "synthetic", frozenset({False}): "real"}.get(frozenset(known), "")
+
+
 def table_of(rows: Sequence[AblationRow]) -> list[tuple[str, ...]]:
     """Return the rows as text, for a table whose header is `HEADER`."""
     return [
@@ -284,7 +300,7 @@ def table_of(rows: Sequence[AblationRow]) -> list[tuple[str, ...]]:
             f"{100 * row.map50:.1f}",
             f"{100 * row.map50_95:.1f}",
             f"{100 * row.firing_rate:.2f} %",
-            f"{row.energy_mj:.3f}",
+            f"{row.energy_mj:.3g}",
             f"{row.efficiency['stem-once']:.2f}x",
             f"{row.efficiency['as-run']:.2f}x",
         )

@@ -105,12 +105,14 @@ def draw_ablation(rows: "Sequence[AblationRow]", *, title: str) -> "Figure":
         bars = scores.bar([place + shift for place in places], [100 * value for value in values], 0.4, label=label)
         scores.bar_label(bars, fmt="%.1f", fontsize=8)
     scores.set_xticks(list(places), names)
-    scores.set(ylabel="percent")
-    scores.legend(fontsize=8)
+    scores.set(ylabel="percent", title="mean average precision")
+    # Room above the bars, so that the legend stands over none of them.
+    scores.margins(y=0.2)
+    scores.legend(fontsize=8, ncols=2, loc="upper center")
     rates.bar_label(rates.bar(names, [100 * row.firing_rate for row in rows]), fmt="%.1f", fontsize=8)
-    rates.set(ylabel="firing rate, percent (mean of layers)")
-    energy.bar_label(energy.bar(names, [row.energy_mj for row in rows]), fmt="%.3f", fontsize=8)
-    energy.set(ylabel="mJ a clip (as-run)")
+    rates.set(ylabel="percent", title="firing rate, mean of the layers")
+    energy.bar_label(energy.bar(names, [row.energy_mj for row in rows]), fmt="%.3g", fontsize=8)
+    energy.set(ylabel="mJ", title="energy of a clip, as run")
     return figure
 
 

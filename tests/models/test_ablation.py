@@ -70,9 +70,10 @@ def test_ablation_trains_measures_and_does_nothing_twice(
     assert record["rows"][0]["parameters"] == record["rows"][1]["parameters"]
     for row in record["rows"]:
         assert (row["train_steps"], row["num_steps"], row["network"]) == (2, 2, "ems-nano")
-        assert f"{row['energy_mj']:.3f}" in printed
+        assert f"{row['energy_mj']:.3g}" in printed
         assert row["energy_mj"] > 0
         assert 0 <= row["firing_rate"] <= 1
+    assert "synthetic data, 2 steps of the optimiser each, seed 0" in printed
     assert (tmp_path / "out" / "ablation.png").read_bytes().startswith(b"\x89PNG")
 
     # The same again only reads, whatever was changed meanwhile in how it is told.
