@@ -8,7 +8,8 @@ than the arithmetic of a small layer. So callers check dtype, layout and shape.
 from typing import Any
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from ._lif_kernels import _narrow, _widen, pointer

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import carray, njit, types
+from numba import njit, types
 from numba.extending import intrinsic, overload
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 __all__ = ["lif_backward", "lif_forward", "lif_forward_at", "lif_forward_coded", "pointer"]
@@ -67,14 +68,18 @@ def _overload_narrow(value: Any, like: Any) -> Callable[[Any, Any], Any]:
     return keep
 
 
-@intrinsic
-def pointer(typing_context: Any, address: Any, like: Any) -> Any:
-    """Return a pointer to numbers of the type of `like`, for ``carray``: what an address stands for is not checked."""
+def _pointer(typing_context: Any, address: Any, like: Any) -> Any:
+    """Return the type of a pointer to numbers of the type of `like`, and what makes it of an address."""
 
     def to_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(like)(types.intp, like), to_pointer
+    kind: Any = types.CPointer
+    return kind(like)(types.intp, like), to_pointer
+
+
+pointer: Any = intrinsic(_pointer)
+"""``pointer(address, like)`` in a kernel, for ``carray``: what an address stands for is not checked."""
 
 
 @njit(cache=True, nogil=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from eventdet.errors import OptionError
 
-__all__ = ["as_stored", "check_step", "flat_step", "flat_steps", "time_outermost", "write_back"]
+__all__ = ["as_stored", "check_gradients", "check_step", "flat_step", "flat_steps", "time_outermost", "write_back"]
 
 
 def as_stored(x: Tensor) -> NDArray[Any]:
@@ -34,6 +34,13 @@ def check_step(name: str, v: Tensor, x: Tensor) -> None:
         raise OptionError(
             f"{name} must be {dtype} of the shape {tuple(x.shape[1:])} of one step, got {v.dtype} {tuple(v.shape)}"
         )
+
+
+def check_gradients(grad_spikes: Tensor, code: Tensor, grad_v: Tensor) -> None:
+    """Refuse what the backward kernels would read or write outside of; raises as :func:`check_step`."""
+    check_step("grad_v", grad_v, grad_spikes)
+    if code.shape != grad_spikes.shape or code.dtype != torch.uint8:
+        raise OptionError(f"code must be uint8 {tuple(grad_spikes.shape)}, got {code.dtype} {tuple(code.shape)}")
 
 
 def time_outermost(x: Tensor) -> tuple[Tensor, tuple[int, ...]]:

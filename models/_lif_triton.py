@@ -16,9 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from eventdet.errors import OptionError
-
-from ._lif_layout import check_step, flat_step, flat_steps, time_outermost, write_back
+from ._lif_layout import check_gradients, check_step, flat_step, flat_steps, time_outermost, write_back
 from ._lif_torch import SURROGATE_HALF_WIDTH
 
 __all__ = ["backward", "forward", "forward_coded"]
@@ -101,9 +99,7 @@ def forward_coded(x: Tensor, v0: Tensor, decay: float, threshold: float) -> tupl
 
 def backward(grad_spikes: Tensor, code: Tensor, grad_v: Tensor, decay: float) -> tuple[Tensor, Tensor]:
     """Return the gradients of the input, shape (T, ...), and of the first membrane, shape (...)."""
-    check_step("grad_v", grad_v, grad_spikes)
-    if code.shape != grad_spikes.shape or code.dtype != torch.uint8:
-        raise OptionError(f"code must be uint8 {tuple(grad_spikes.shape)}, got {code.dtype} {tuple(code.shape)}")
+    check_gradients(grad_spikes, code, grad_v)
     code, order = time_outermost(code)
     grad_x = torch.empty_like(code, dtype=grad_spikes.dtype)
     carried = grad_v.clone()

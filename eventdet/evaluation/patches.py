@@ -209,7 +209,6 @@ def with_noise(
     count = rng.poisson(rate_hz * size.height * size.width * duration_us / MICROSECONDS_PER_SECOND)
     t, x, y, p = (rng.integers(0, bound, count) for bound in (duration_us, size.width, size.height, 2))
     around = (x < left) | (x >= right) | (y < top) | (y >= bottom)
-    columns = {"t": (events.t, t), "x": (events.x, x), "y": (events.y, y), "p": (events.p, p)}
-    joined = {name: np.concatenate((own, noise[around])) for name, (own, noise) in columns.items()}
-    order = np.argsort(joined["t"], kind="stable")
-    return Events.from_columns(**{name: column[order] for name, column in joined.items()})
+    noise = Events.from_columns(t=t[around], x=x[around], y=y[around], p=p[around])
+    joined = Events.concatenate([events, noise])
+    return joined[np.argsort(joined.t, kind="stable")]

@@ -67,14 +67,14 @@ def test_only_boxes_of_the_class_that_share_area_count() -> None:
     )
     # The first two touch an edge of the place without area on it, the last is of another class.
     assert best_scores_at(boxes, (10, 10, 20, 20), class_id=0) == (0.5, 0.0)
-    assert best_scores_at(boxes, (10, 10, 20, 20), class_id=1) == (pytest.approx(0.7), 0.0)
+    assert best_scores_at(boxes, (10, 10, 20, 20), class_id=1) == pytest.approx((0.7, 0.0))
     assert best_scores_at(boxes, (40, 40, 50, 50), class_id=0) == (0.0, 0.0)
 
 
 def test_a_box_frames_a_patch_when_their_overlap_is_above_one_half() -> None:
     # Overlaps with the place of 1/2, of 51/100, and of 1: the first is not above one half.
     boxes = Boxes.from_xyxy([[0, 0, 50, 10], [0, 0, 51, 10], [0, 0, 100, 10]], score=[0.9, 0.6, 0.3])
-    assert best_scores_at(boxes, (0, 0, 100, 10), class_id=0) == (pytest.approx(0.9), pytest.approx(0.6))
+    assert best_scores_at(boxes, (0, 0, 100, 10), class_id=0) == pytest.approx((0.9, 0.6))
     assert best_scores_at(boxes[:1], (0, 0, 100, 10), class_id=0)[1] == 0.0
     summary = PatchSummary(
         (
