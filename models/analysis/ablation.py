@@ -287,7 +287,7 @@ def _validation_clips(source: str | Path, recipe: Recipe, result: FitResult, sam
 def learnt_from(folder: str | Path, rows: Sequence[AblationRow]) -> str:
     """Return ``synthetic`` or ``real`` as the weights of the runs say what they learnt from; empty when they do not."""
     known = {detector_metadata(Path(folder) / row.variant / "best.safetensors").get("synthetic") for row in rows}
-    return {frozenset({True}): "synthetic", frozenset({False}): "real"}.get(frozenset(known), "")
+    return "synthetic" if known == {True} else "real" if known == {False} else ""
 
 
 def table_of(rows: Sequence[AblationRow]) -> list[tuple[str, ...]]:
