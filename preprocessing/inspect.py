@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from eventdet.errors import InputError
+from eventdet.errors import EventdetError, FormatError, InputError
 
 from .shard_reader import open_rows
 from .store import StoredRecording, find_stored_recordings, open_stored_recording
@@ -154,9 +154,23 @@ def inspect_store(path: str | Path) -> StoreInfo:
 
 
 def _inspect(recording: StoredRecording) -> StoredRecordingInfo:
+    try:
+        return _facts(recording)
+    except EventdetError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        # Metadata that are not as written can hold anything, in any place.
+        raise FormatError(f"{recording.path}: damaged metadata ({error})", hint="run eventdet verify") from error
+
+
+def _facts(recording: StoredRecording) -> StoredRecordingInfo:
     attributes = recording.attributes
+    if recording.synthetic not in (True, False, None):
+        raise FormatError(f"{recording.path}: synthetic must be true, false or null, got {recording.synthetic!r}")
     sizes = {name: int(file["size"]) for name, file in attributes.get("files", {}).items()}
     height, width = recording.sensor_size
+    source = dict(attributes.get("source", {}))
+    source["size"] = int(source.get("size", 0))
     return StoredRecordingInfo(
         path=str(recording.path),
         width=width,
@@ -168,9 +182,9 @@ def _inspect(recording: StoredRecording) -> StoredRecordingInfo:
         duration_us=recording.t_last_us - recording.t_first_us,
         frames=[_inspect_frames(recording, name, sizes) for name in recording.frame_names],
         labels=dict(sorted(Counter(recording.labels().class_id.tolist()).items())),
-        labels_dropped=dict(attributes.get("labels_dropped", {})),
+        labels_dropped={rule: int(count) for rule, count in attributes.get("labels_dropped", {}).items()},
         repairs=recording.report.repairs,
-        source=dict(attributes.get("source", {})),
+        source=source,
         event_bytes=_bytes_below("events/", sizes),
         stored_bytes=_bytes_below("", sizes),
         params=dict(attributes.get("params", {})),
@@ -183,7 +197,7 @@ def _inspect_frames(recording: StoredRecording, name: str, sizes: dict[str, int]
     rows = open_rows(recording.path / "frames" / name)
     about = rows.attributes
     return FramesInfo(
-        representation={key: about[key] for key in ("name", "bins", "parameters")},
+        representation={"name": about["name"], "bins": about["bins"], "parameters": dict(about["parameters"])},
         num_windows=rows.shape[0],
         window_us=int(about["window_us"]),
         stride_us=int(about["stride_us"]),

@@ -285,6 +285,8 @@ class _ZarrRows:
             self._array = zarr.open_array(path if is_local(path) else str(path), mode="r")
         except (ValueError, TypeError, KeyError, ArithmeticError, OSError) as error:
             raise _damaged(path, str(error)) from error
+        if not isinstance(self._array.metadata.attributes, Mapping):
+            raise _damaged(path, "its attributes are no object")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -81,6 +81,33 @@ def test_info_of_a_store_as_json_has_sizes_and_ratios(tmp_path: Path, capsys: py
     assert one["source"]["name"] == "a_td.dat"
 
 
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("frames/histogram", {"parameters": 4}),
+        ("frames/histogram", {"bins": None, "window_us": []}),
+        ("", {"synthetic": [1]}),
+        ("", {"files": 3}),
+        ("", {"files": {"events/t": {"size": "x"}}}),
+        ("", {"source": {"size": "a"}}),
+        ("", {"source": [1]}),
+        ("", {"labels_dropped": {"rule": "b"}}),
+        ("", {"libraries": 3}),
+        ("", {"params": 3}),
+    ],
+    ids=str,
+)
+def test_info_of_metadata_that_hold_anything_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str, changes: dict[str, object]
+) -> None:
+    metadata = make_store(tmp_path) / "val" / "a_td.zarr" / part / "zarr.json"
+    content = json.loads(metadata.read_text())
+    content["attributes"].update(changes)
+    metadata.write_text(json.dumps(content))
+    assert run(["info", str(tmp_path / "out.zarr")]) == 3
+    assert "a_td.zarr: damaged" in (error := capsys.readouterr().err) or "must be" in error
+
+
 def test_info_of_a_folder_without_recordings_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["info", str(tmp_path)]) == 3
     assert "no stored recording" in capsys.readouterr().err

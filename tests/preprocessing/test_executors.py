@@ -71,7 +71,8 @@ def test_killed_processes_are_replaced_and_a_task_that_kills_is_left_out(
 ) -> None:
     monkeypatch.setattr("eventdet.preprocessing.executors.convert_recording", _killing)
     summary = convert(source, tmp_path / "out.zarr", OPTIONS, executor=ProcessExecutor(2))
-    assert summary.num_converted == 2
+    # One that was whole when the other process died, but not yet reported, is found up to date.
+    assert summary.num_converted + summary.num_up_to_date == 2
     assert [(failure.path.parent.name, failure.reason) for failure in summary.failed] == [
         ("val", "its process was killed each time")
     ]
