@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._log import StreamLog
+from ._log import StreamLog, errors_logged
 from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "Sources",
     "monitored",
     "resolved_config",
+    "run_otherwise",
     "run_sources",
 ]
 
@@ -176,6 +177,31 @@ def _say_address(log: StreamLog, address: str) -> None:
     # Also when quiet: with port 0 nobody could know it otherwise.
     message = f"metrics on {address}/metrics"
     log.write({"level": "info", "event": "metrics", "message": message, "address": address})
+
+
+def run_otherwise(context: typer.Context, log: StreamLog) -> int | None:
+    """Do what is asked for in place of one stream, and return the exit code; None: there is a source to stream.
+
+    To be called before torch is loaded: whoever watches over many sources has no use for it.
+
+    Raises
+    ------
+    OptionError
+        When options do not go together, or no source is given.
+    """
+    from eventdet.errors import OptionError
+
+    if context.params["print_config"]:
+        typer.echo(resolved_config(context))
+        return 0
+    if context.params["sources"] is not None:
+        with errors_logged(log):
+            return run_sources(context, context.params["sources"], log)
+    if (cluster := context.params["cluster"]) is not None:
+        raise OptionError(f"--cluster {cluster} needs --sources", hint="name the sources in a TOML file")
+    if context.params["source"] is None:
+        raise OptionError("stream needs a source", hint="give a file or an address, or --sources FILE")
+    return None
 
 
 def run_sources(context: typer.Context, path: Path, log: StreamLog) -> int:

@@ -30,8 +30,7 @@ from ._service import (
     Record,
     Resume,
     Sources,
-    resolved_config,
-    run_sources,
+    run_otherwise,
 )
 from ._stream_run import RunOptions, run_stream
 from ._threads import limit_spinning
@@ -121,37 +120,28 @@ def command(
 
     To watch: eventdet stream drive.dat --pace realtime -o web://127.0.0.1:8765
     """
+    log = StreamLog(log_format, quiet=quiet)
+    if (code := run_otherwise(context, log)) is not None:
+        return code
     limit_spinning()
-    from eventdet.errors import OptionError
     from eventdet.sources import open_source
     from eventdet.sources.filtered import filter_source
     from eventdet.streaming import Streamer, StreamOptions, TraceLog
     from eventdet.streaming.detector import with_windows
     from eventdet.units import parse_duration_us, parse_pace
 
-    if print_config:
-        typer.echo(resolved_config(context))
-        return 0
-    log = StreamLog(log_format, quiet=quiet)
-    if sources is not None:
-        with errors_logged(log):
-            return run_sources(context, sources, log)
-    if cluster is not None:
-        raise OptionError(f"--cluster {cluster} needs --sources", hint="name the sources in a TOML file")
-    if source is None:
-        raise OptionError("stream needs a source", hint="give a file or an address, or --sources FILE")
     trace = None if profile is None else TraceLog(profile)
     wanted = RunOptions(tuple(output or ()), allow_remote, record, resume, metrics_port, trace)
     with errors_logged(log):
         recording = open_source(
-            source,
+            str(source),
             sensor_size=parse_sensor_size(sensor_size),
             policy=parse_policy(policy, duplicates),
             format=format,
             allow_remote=allow_remote,
         )
         recording = filter_source(recording, filters or ())
-        start_us, stop_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
+        span_us = parse_span_us(start, duration, t_first_us=recording.t_first_us)
         options = StreamOptions(
             pace=parse_pace(pace),
             late=late,
@@ -164,8 +154,8 @@ def command(
             max_detections=max_det,
             track=track,
             fit=fit,
-            start_us=start_us,
-            stop_us=stop_us,
+            start_us=span_us[0],
+            stop_us=span_us[1],
         )
         options = with_windows(options, window, stride, names=("--window", "--stride"))
         streamer = Streamer.from_model(

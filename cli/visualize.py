@@ -1,7 +1,7 @@
 """``eventdet visualize``: event frames with boxes, as video or pictures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from ._options import (
 )
 from ._progress import progress_bar
 from ._signals import EXIT_INTERRUPTED, stopped_by_signals
+
+if TYPE_CHECKING:
+    from eventdet.sinks.clip import VisualizeSummary
 
 __all__ = ["command"]
 
@@ -85,9 +88,13 @@ def command(
             should_stop=interrupted,
         )
     if not quiet:
-        typer.echo(f"{summary.path}: {summary.num_frames} pictures")
-        for name, count in summary.repairs.items():
-            typer.echo(f"repaired: {name} {count:,}")
-        if summary.note:
-            typer.echo(f"note: {summary.note}")
+        _print(summary)
     return EXIT_INTERRUPTED if interrupted() else 0
+
+
+def _print(summary: "VisualizeSummary") -> None:
+    typer.echo(f"{summary.path}: {summary.num_frames} pictures")
+    for name, count in summary.repairs.items():
+        typer.echo(f"repaired: {name} {count:,}")
+    if summary.note:
+        typer.echo(f"note: {summary.note}")
