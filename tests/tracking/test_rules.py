@@ -28,6 +28,7 @@ _RULES = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_rules_score_what_the_docs_say() -> None:
     scores: dict[str, list[TrackScores]] = {name: [] for name in _RULES}
     for seed in _SEEDS:
