@@ -11,7 +11,7 @@
     MATERIAL,
     IDENTITY,  # 0: background, else object number
     ALBEDO,  # linear light, 1 is white paper in the scene's own light
-    TONE,  # second free number of a material, in [0, 1); 1 more for a walker with a bag, a rider across the picture
+    TONE,  # second free number of a material, in [0, 1); 1 more for a walker with a bag, a two-wheeler from its side
     SEED,  # texture offset
     SWING,  # gait of a walker in [-1, 1], or where reflections lie on a car
     FLIP,  # 1: drawn mirrored; for a car's end: its front
@@ -90,7 +90,10 @@ NEAREST = 0.6
 FRONTAL_PLANE, LATERAL_PLANE, ANGLED_PLANE, VEHICLE = range(4)
 
 FACADE, TREE, POST, SIGN, CAR_END, CAR_SIDE, WALKER, HEDGE, CRATE, NOTHING, WIRE, BRIDGE, RIDER, LAMP = range(14)
-SIGNALS, WALL, HOUSE, CROWN, PERSON = range(14, 19)
+SIGNALS, WALL, HOUSE, CROWN, PERSON, MOTORBIKE = range(14, 20)
+
+RIDDEN_M = 1.4
+"""A motorbike that is higher has a rider."""
 
 COVER_TOP_M = 4.8
 """Height of what covers a road."""

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._columns import ALBEDO, FLIP, GLOW, HEIGHT, LENGTH, SEED, SWING, TONE
+from ._columns import ALBEDO, FLIP, GLOW, HEIGHT, LENGTH, RIDDEN_M, SEED, SWING, TONE
 from ._coverage_kernels import box, capsule, noise, ramp
 
 FIGURE_PIXELS = 14.0
@@ -206,3 +206,85 @@ def rider(u: float, v: float, p: float, row: NDArray[np.float64]) -> tuple[float
     light = 0.05 + legs * 0.05 + torso * (row[ALBEDO] - 0.05)
     light += head * (0.3 - light)
     return max(max(frame, legs), max(torso, head)), light
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _motorbike_side(x: float, v: float, p: float, paint: float) -> tuple[float, float, float]:
+    """Return coverage, light and headlamp of a motorbike that drives to the right."""
+    wheel, disc = 0.0, 0.0
+    for middle in (-0.68, 0.68):
+        distance = math.sqrt((x - middle) * (x - middle) + (v - 0.31) * (v - 0.31))
+        wheel = max(wheel, ramp((0.06 - abs(distance - 0.25)) * p))
+        disc = max(disc, ramp((0.15 - distance) * p))
+    fork = max(capsule(x, v, 0.68, 0.31, 0.45, 0.97, 0.035, p), capsule(x, v, 0.45, 0.97, 0.32, 1.05, 0.025, p))
+    fork = max(fork, capsule(x, v, -0.68, 0.31, -0.2, 0.5, 0.04, p))
+    engine = box(0.24 - abs(x), min(v - 0.27, 0.66 - v), p, p)
+    seat = capsule(x, v, -0.1, 0.8, -0.65, 0.84, 0.07, p)
+    tank = max(capsule(x, v, 0.28, 0.86, -0.02, 0.8, 0.14, p), capsule(x, v, 0.84, 0.66, 0.56, 0.66, 0.035, p))
+    pipe = capsule(x, v, 0.0, 0.34, -0.8, 0.42, 0.05, p)
+    lamp = capsule(x, v, 0.56, 0.86, 0.58, 0.86, 0.09, p)
+    light = 0.03 + disc * 0.3 + fork * 0.25
+    light += max(engine, seat) * (0.07 - light)
+    light += tank * (paint * (0.7 + 0.6 * (v - 0.7)) - light)
+    light += pipe * (0.6 - light)
+    light += lamp * (0.9 - light)
+    return max(max(wheel, max(disc, fork)), max(max(engine, seat), max(tank, max(pipe, lamp)))), light, lamp
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _motorbike_end(x: float, v: float, p: float, paint: float, front: bool) -> tuple[float, float, float]:
+    """Return coverage, light and lamp of a motorbike from the front or from behind."""
+    aside = abs(x)
+    tyre = box(0.075 - aside, min(v, 0.6 - v), p, p)
+    body = capsule(x, v, 0.0, 0.5, 0.0, 0.82, 0.19, p)
+    bar = max(capsule(x, v, -0.36, 1.0, 0.36, 1.0, 0.03, p), capsule(aside, v, 0.34, 1.0, 0.42, 1.13, 0.025, p))
+    mirror = capsule(aside, v, 0.4, 1.15, 0.46, 1.15, 0.05, p)
+    lamp = capsule(x, v, -0.05, 0.9, 0.05, 0.9, 0.1 if front else 0.05, p)
+    plate = 0.0 if front else box(0.11 - aside, 0.07 - abs(v - 0.66), p, p)
+    light = 0.03 + bar * 0.1
+    light += body * (paint * (0.5 + 0.6 * v) - light)
+    light += mirror * (0.4 - light)
+    light += plate * (0.7 - light)
+    light += lamp * ((1.0 if front else 0.25) - light)
+    return max(max(tyre, body), max(max(bar, mirror), max(lamp, plate))), light, lamp
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _motorcyclist(x: float, v: float, p: float, row: NDArray[np.float64], light: float) -> tuple[float, float]:
+    """Return coverage and light of who rides a motorbike: leather and a helmet with a visor."""
+    cloth = 0.08 + 0.5 * (row[TONE] - math.floor(row[TONE]))
+    if row[TONE] >= 1.0:
+        limbs = max(capsule(x, v, -0.16, 0.9, 0.2, 0.74, 0.09, p), capsule(x, v, 0.2, 0.74, 0.0, 0.36, 0.07, p))
+        limbs = max(limbs, capsule(x, v, 0.08, 1.28, 0.38, 1.05, 0.055, p))
+        coat = capsule(x, v, -0.2, 0.98, 0.06, 1.32, 0.17, p)
+        head, visor = capsule(x, v, 0.15, 1.58, 0.17, 1.6, 0.14, p), capsule(x, v, 0.25, 1.58, 0.28, 1.6, 0.05, p)
+    else:
+        aside = abs(x)
+        limbs = max(capsule(aside, v, 0.16, 0.9, 0.26, 0.7, 0.09, p), capsule(aside, v, 0.26, 0.7, 0.2, 0.32, 0.07, p))
+        limbs = max(limbs, capsule(aside, v, 0.24, 1.32, 0.34, 1.03, 0.06, p))
+        coat = capsule(x, v, 0.0, 0.98, 0.0, 1.26, 0.23, p)
+        head, visor = capsule(x, v, 0.0, 1.57, 0.0, 1.6, 0.14, p), 0.0
+        if row[FLIP] > 0.5:
+            visor = box(0.11 - aside, 0.04 - abs(v - 1.58), p, p)
+    light += limbs * (0.05 - light)
+    light += coat * (cloth * (0.6 + 0.5 * (v - 0.9)) - light)
+    light += head * (0.75 - cloth - light)
+    light += visor * (0.03 - light)
+    return max(max(limbs, coat), head), light
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def motorbike(u: float, v: float, p: float, row: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return a motorbike, parked or ridden: from its end or, with a tone of 1 or more, from the side."""
+    x, turned = u - 0.5 * row[LENGTH], row[FLIP] > 0.5
+    if turned:
+        x = -x
+    if row[TONE] >= 1.0:
+        cover, light, lamp = _motorbike_side(x, v, p, row[ALBEDO])
+    else:
+        cover, light, lamp = _motorbike_end(x, v, p, row[ALBEDO], turned)
+        lamp *= 1.0 if turned else TAIL_LAMP
+    if row[HEIGHT] > RIDDEN_M:
+        body, light = _motorcyclist(x, v, p, row, light)
+        cover = max(cover, body)
+    return cover, light, lamp * row[GLOW]

@@ -30,6 +30,7 @@ from ._columns import (
     HOUSE,
     LAMP,
     LENGTH,
+    MOTORBIKE,
     PERSON,
     RIDER,
     SEED,
@@ -43,12 +44,12 @@ from ._columns import (
     WIRE,
 )
 from ._coverage_kernels import box, capsule, contrast, noise, ramp
-from ._figure_kernels import car_end, car_side, rider, walker
+from ._figure_kernels import car_end, car_side, motorbike, rider, walker
 from ._town_material_kernels import DARK_WINDOWS, crown, house, person, signals, tunnel_wall
 
 _WING_M = 10.5
 
-WIRE_REACH_M = 5.0
+WIRE_REACH_M = 2.0
 """So far below the top of their poles wires hang at most."""
 
 
@@ -265,6 +266,8 @@ def shade(
         return signals(u, v, pu, row)
     if material == LAMP:
         return _lamp(u, v, pu, row)
+    if material == MOTORBIKE:
+        return motorbike(u, v, pu, row)
     if material == WALKER:
         cover, near = walker(u, v, pu, row, tile)
     elif material == PERSON:

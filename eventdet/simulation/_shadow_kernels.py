@@ -24,6 +24,7 @@ from ._columns import (
     LATERAL,
     LENGTH,
     MATERIAL,
+    MOTORBIKE,
     OPAQUE,
     PERSON,
     PLANE,
@@ -91,7 +92,7 @@ def _silhouette(row: NDArray[np.float64], u: float, v: float, p: float, tile: ND
         x, y = 2.0 * aside / row[LENGTH], (v - 0.68 * height) / (0.32 * height)
         mass = noise(tile, u * 1.7 + row[SEED], v * 1.7) - 0.5 * (x * x + y * y)
         return max(box(0.14 - aside, 0.6 * height - v, p, p), ramp((mass + 0.1) * 3.0))
-    if material in (PERSON, RIDER):
+    if material in (PERSON, RIDER, MOTORBIKE):
         return box(0.24 - 0.1 * v / height - aside, height - v, p, p)
     if material == SIGN:
         return box((0.03 if v < height - row[LENGTH] else 0.45 * row[LENGTH]) - aside, height - v, p, p)
@@ -228,7 +229,7 @@ def draw_contacts(
     for index in range(surfaces.shape[0]):
         row = surfaces[index]
         vehicle = int(row[LATERAL]) == VEHICLE
-        if not vehicle and int(row[MATERIAL]) not in (PERSON, RIDER):
+        if not vehicle and int(row[MATERIAL]) not in (PERSON, RIDER, MOTORBIKE):
             continue
         middle_x, middle_z = corners[index, 0].mean(), corners[index, 1].mean()
         for k in range(4):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import _columns as column
 from ._surfaces import common_columns, footprints
 from .drive import Drive
-from .reproducible import sine
+from .reproducible import sine, sine_at
 from .route import Pose, Turn
 from .traffic import Objects
 
@@ -118,7 +118,7 @@ def _find(
     reach = place.half + 0.5 * place.depth
     behind = column.NEAREST - around_m
     seen = np.flatnonzero((objects.rides > 0.0) | ((ahead - reach < _FARTHEST_M) & (ahead + reach > behind)))
-    near, far = (drive.bend_m(z[seen] + depth, t_s) for depth in (0.0, objects.depth[seen]))
+    near, far = drive.bend_m(np.stack([z[seen], z[seen] + objects.depth[seen]]), t_s)
     place = _Place(*(values[seen] for values in place))._replace(near_aside=near, far_aside=far)
     aside, ahead = place.middle()
     reach = reach[seen] + np.abs(far - near)
@@ -256,7 +256,7 @@ def _follow(
     here, one = turn.pose(place_m), np.ones(1)
     for index in np.flatnonzero((objects.rides[seen] > 0.0) & (objects.shape[seen] >= 0.0)).tolist():
         k = seen[index]
-        swing = float(objects.swing_m[k] * sine(objects.swing_hz[k] * t_s + objects.phase[k]))
+        swing = float(objects.swing_m[k]) * sine_at(float(objects.swing_hz[k] * t_s + objects.phase[k]))
         there = turn.pose(place_m + float(objects.z[k]) + swing + 0.5 * float(objects.depth[k]))
         dx, dz = there.x - here.x, there.z - here.z
         aside, ahead = dx * here.cosine - dz * here.sine, dx * here.sine + dz * here.cosine

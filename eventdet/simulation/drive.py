@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from eventdet.geometry import SensorSize
 
 from .presets import ScenePreset
-from .reproducible import Draws, sine
+from .reproducible import Draws, sine, sine_at
 from .route import Pose, Turn
 
 __all__ = ["Drive", "draw_drive"]
@@ -24,9 +24,11 @@ class _Wave:
     terms: NDArray[np.float64]
 
     def at(self, t_s: float) -> float:
-        # Summed one by one: the order in which NumPy adds depends on the machine.
-        parts: list[float] = (self.terms[:, 0] * sine(self.terms[:, 1] * t_s + self.terms[:, 2])).tolist()
-        return sum(parts)
+        # Added one by one: the order in which NumPy adds depends on the machine, and what `sum` does on the Python.
+        total = 0.0
+        for amplitude, frequency, phase in self.terms.tolist():
+            total += amplitude * sine_at(frequency * t_s + phase)
+        return total
 
     def times(self, factor: float) -> "_Wave":
         return _Wave(self.terms * [factor, 1.0, 1.0])
@@ -64,7 +66,7 @@ class Drive:
 
     def speed_at(self, t_s: float) -> float:
         """Return the speed, least where ``t / period + phase`` is whole."""
-        return self.speed_m_s * (1.0 - self.depth * float(sine(np.array(t_s / self.period_s + self.phase + 0.25))))
+        return self.speed_m_s * (1.0 - self.depth * sine_at(t_s / self.period_s + self.phase + 0.25))
 
     def bend_m(self, z: NDArray[np.float64], t_s: float) -> NDArray[np.float64]:
         """Return how far right of straight ahead the road lies, seen from the place at a time.
@@ -82,19 +84,15 @@ class Drive:
             Metres, same shape; the camera looks along the road.
         """
         here = self.place_m(t_s)
-        return self._aside_m(here + z) - float(self._aside_m(np.array(here))) - self.heading_at(t_s) * z
+        aside = np.zeros_like(z)
+        for amplitude, frequency, phase in self.road.terms.tolist():
+            aside = aside + amplitude * sine(frequency * (here + z) + phase)
+        return aside - self.road.at(here) - self.heading_at(t_s) * z
 
     def heading_at(self, t_s: float) -> float:
         """Return the slope of the road where the camera is: metres to the right for each metre ahead."""
         here = self.place_m(t_s)
-        before, after = self._aside_m(np.array([here - 0.5, here + 0.5])).tolist()
-        return float(after - before)
-
-    def _aside_m(self, place_m: NDArray[np.float64]) -> NDArray[np.float64]:
-        aside = np.zeros_like(place_m)
-        for amplitude, frequency, phase in self.road.terms.tolist():
-            aside = aside + amplitude * sine(frequency * place_m + phase)
-        return aside
+        return self.road.at(here + 0.5) - self.road.at(here - 0.5)
 
     def poses(self, t_s: float, aside_m: float) -> tuple[Pose, ...]:
         """Return the camera's pose in each street, `aside_m` right of its way; one for each leg."""
@@ -116,8 +114,7 @@ class Drive:
         return tuple((t, self.place_m(t)) for t in times)
 
     def _swing(self, t_s: float) -> float:
-        turns = np.array(t_s / self.period_s + self.phase)
-        return self.depth * self.period_s / _TWO_PI * float(sine(turns))
+        return self.depth * self.period_s / _TWO_PI * sine_at(t_s / self.period_s + self.phase)
 
 
 def draw_drive(draw: Draws, size: SensorSize, *, kind: ScenePreset, road: Draws) -> Drive:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Draws", "exp2", "mix64", "sine"]
+__all__ = ["Draws", "exp2", "mix64", "sine", "sine_at"]
 
 _T = TypeVar("_T")
 _MASK = (1 << 64) - 1
@@ -62,6 +62,13 @@ def sine(turns: NDArray[np.float64]) -> NDArray[np.float64]:
     wave = 8.0 * x - 16.0 * x * np.abs(x)
     result: NDArray[np.float64] = 0.775 * wave + 0.225 * wave * np.abs(wave)
     return result
+
+
+def sine_at(turns: float) -> float:
+    """Return :func:`sine` of one number, to the bit: a tenth of the time that an array of one takes."""
+    x = turns - math.floor(turns + 0.5)
+    wave = 8.0 * x - 16.0 * x * abs(x)
+    return 0.775 * wave + 0.225 * wave * abs(wave)
 
 
 class Draws:

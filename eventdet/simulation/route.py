@@ -8,9 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
-from .reproducible import Draws, sine
+from .reproducible import Draws, sine_at
 
 __all__ = ["Pose", "Turn", "draw_turn"]
 
@@ -63,7 +61,7 @@ class Turn:
     def pose(self, place_m: float) -> Pose:
         """Return the pose in the old street after a way driven."""
         turned = min(1.0, max(0.0, (place_m - self.start_m) / (self.stop_m - self.start_m)))
-        across, along = sine(np.array([0.25 * turned, 0.25 * turned + 0.25])).tolist()
+        across, along = sine_at(0.25 * turned), sine_at(0.25 * turned + 0.25)
         per_length = 1.0 / math.sqrt(across * across + along * along)
         across, along = across * per_length, along * per_length
         x = self.radius_m * (1.0 - along) + max(0.0, place_m - self.stop_m)

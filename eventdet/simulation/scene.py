@@ -16,7 +16,7 @@ from ._surfaces import place_surfaces
 from ._town_surfaces import place_town
 from .drive import Drive, draw_drive
 from .presets import ScenePreset, pick_preset
-from .reproducible import Draws, exp2, sine
+from .reproducible import Draws, exp2, sine_at
 from .route import Pose
 from .town import Town, build_town
 from .traffic import Objects, StreetPlan, populate
@@ -104,7 +104,7 @@ class Scene:
 
     def lamp_swing(self, t_us: int) -> float:
         """Return the strength of the street lamps at a time, 1 at their mean."""
-        return 1.0 + self.flicker * float(sine(np.array(_FLICKER_HZ * t_us / MICROSECONDS_PER_SECOND)))
+        return 1.0 + self.flicker * sine_at(_FLICKER_HZ * t_us / MICROSECONDS_PER_SECOND)
 
     def step_us(self, t_us: int) -> int:
         """Return how long the next picture may wait: until a house front 8 m away has moved by two pixels."""

@@ -18,7 +18,6 @@ from ._columns import (
     NOTHING,
     PERSON,
     POST,
-    RIDER,
     SIGNALS,
     TREE,
     WALKER,
@@ -30,7 +29,8 @@ from .drive import Drive
 from .presets import ScenePreset
 from .reproducible import Draws
 from .route import Turn, draw_turn
-from .traffic import CAR, PEDESTRIAN, Item, StreetPlan, populate
+from .traffic import CAR, PEDESTRIAN, SPAN_M, Item, StreetPlan, populate
+from .two_wheelers import motorbikes, riders
 
 __all__ = ["Town", "build_town"]
 
@@ -39,7 +39,6 @@ _HEAVY_M = 2.0
 _ZEBRA_M = 2.6
 _FAR_M = 1e9
 _CLEAR_M = 3.0
-_SPAN_M = 120.0
 LEAFY = 0.55
 """A tree of a higher tone has no leaves."""
 _BACK_M = 58.0
@@ -94,12 +93,16 @@ def build_town(
     turn = draw_turn(crossings, kerbs=kerbs, travel_m=plan.travel_m, speeds=speeds, draw=ways)
     cover = _place_cover(plan, crossings, turn, ways)
     made = _build_up(items, plan, crossings=crossings, lamp_spacing_m=lamp_spacing_m, draw=draw)
-    made = [item for item in made if _fits(item, [cover] if cover[1] > cover[0] else [])]
+    covered = [cover] if cover[1] > cover[0] else []
+    free = turn is None and not any(item.rides for item in made)
+    bikes = motorbikes(plan, crossings, Draws(seed, "motorbikes"), leads=free)
+    made = [item for item in made if _fits(item, covered)]
+    made += [item for item in bikes if _fits(item, crossings + covered)]
     made += [*_cover(plan, cover, ways), *_signals(plan, crossings, ways)]
     if turn is None:
         made += _side_blocks(plan, crossings, ways)
     else:
-        made = [item for item in made if item.z < turn.lane_m + _SPAN_M]
+        made = [item for item in made if item.z < turn.lane_m + SPAN_M]
         made += _side_street(plan, turn, lamp_spacing_m, seed)
         drive = drive.with_turn(turn)
     kept = _thinned(_out_of_the_way(made, plan, drive), kind, Draws(seed, "crowds"))
@@ -121,7 +124,7 @@ def _place_crossings(plan: StreetPlan, draw: Draws) -> list[tuple[float, float]]
     made: list[tuple[float, float]] = []
     for _, place_m in plan.stops:
         start = place_m + draw.uniform(7.0, 12.0)
-        if draw.chance(0.75) and (not made or start > made[-1][1] + _SPAN_M):
+        if draw.chance(0.75) and (not made or start > made[-1][1] + SPAN_M):
             made.append((start, start + plan.right_m - plan.left_m))
     return made
 
@@ -152,7 +155,7 @@ def _build_up(
     return [
         *kept,
         *_wires(plan, draw),
-        *_riders(plan, crossings, draw),
+        *riders(plan, crossings, draw),
         *_waiting(plan, crossings, draw),
         *_lamps(plan, lamp_spacing_m, crossings),
     ]
@@ -197,25 +200,6 @@ def _vary_walker(item: Item, draw: Draws) -> None:
         item.tone += 1.0
 
 
-def _riders(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
-    made: list[Item] = []
-    size = {"width": 1.9, "height": 1.75}
-    for side, x in ((-1, plan.left_m + 0.6), (1, plan.right_m - 0.6)):
-        z = draw.uniform(10.0, 60.0)
-        while z < plan.travel_m + _SPAN_M and draw.chance(0.6):
-            pace = side * draw.uniform(2.5, 6.5)
-            look = {"albedo": draw.uniform(0.05, 0.7), "phase": draw.uniform()}
-            made.append(Item(x=x, z=z, speed_z=pace, face=RIDER, **size, **look))
-            z += draw.uniform(15.0, 60.0)
-    for start, stop in crossings:
-        if draw.chance(0.4):
-            speed = draw.choice((-1.0, 1.0)) * draw.uniform(2.5, 6.0)
-            meets_s = next((t for t, place in plan.stops if start - 20.0 < place < stop), 0.0) + draw.uniform(-3.0, 3.0)
-            look = {"albedo": draw.uniform(0.05, 0.7), "tone": 1.0, "gait_hz": 1.2, "flip": float(speed < 0.0)}
-            made.append(Item(x=-speed * meets_s, z=start + 1.0, speed_x=speed, face=RIDER, **size, **look))
-    return made
-
-
 def _waiting(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) -> list[Item]:
     made: list[Item] = []
     for start, _ in crossings:
@@ -231,7 +215,7 @@ def _waiting(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws
 def _lamps(plan: StreetPlan, spacing_m: float, crossings: list[tuple[float, float]]) -> list[Item]:
     made: list[Item] = []
     z = -0.5 * spacing_m
-    while z < plan.travel_m + _SPAN_M:
+    while z < plan.travel_m + SPAN_M:
         for side, kerb in ((-1, plan.left_m), (1, plan.right_m)):
             lamp = Item(x=kerb + side * 0.7, z=z, width=3.0, height=6.3, face=LAMP, flip=float(side > 0))
             if _fits(lamp, crossings):
@@ -247,7 +231,7 @@ def _wires(plan: StreetPlan, draw: Draws) -> list[Item]:
             continue
         x, height, gap = kerb + side * draw.uniform(0.6, 2.0), draw.uniform(5.5, 8.5), draw.uniform(24.0, 40.0)
         z = -gap
-        while z < plan.travel_m + _SPAN_M:
+        while z < plan.travel_m + SPAN_M:
             made.append(Item(x=x, z=z, width=0.24, height=height, face=POST, albedo=0.12))
             line = {"width": 0.02, "height": height, "depth": gap, "tone": draw.uniform()}
             made.append(Item(x=x, z=z, face=NOTHING, side=WIRE, albedo=0.03, **line))

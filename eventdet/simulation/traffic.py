@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from ._columns import CAR_END, CAR_SIDE, CRATE, FACADE, HEDGE, NOTHING, POST, SIGN, TREE, WALKER
 from .reproducible import Draws
 
-__all__ = ["CAR", "PEDESTRIAN", "UNLABELLED", "Item", "Objects", "StreetPlan", "populate"]
+__all__ = ["CAR", "PEDESTRIAN", "SPAN_M", "UNLABELLED", "Item", "Objects", "StreetPlan", "populate"]
 
 UNLABELLED, CAR, PEDESTRIAN = -1, 0, 1
+SPAN_M = 120.0
+"""How far beyond the end of a drive its street is built up."""
+
 _BEHIND_M, _AHEAD_M = -12.0, 130.0
 _LANE_M = 3.4
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdet.simulation.reproducible import Draws, exp2, mix64, sine
+from eventdet.simulation.reproducible import Draws, exp2, mix64, sine, sine_at
 
 
 def test_mix64_of_splitmix_states_gives_its_published_outputs() -> None:
@@ -28,6 +28,11 @@ def test_exp2_of_whole_numbers_is_exact() -> None:
 def test_sine_over_several_turns_stays_near_the_true_one() -> None:
     turns = np.linspace(-3, 3, 10_001)
     assert np.abs(sine(turns) - np.sin(2 * np.pi * turns)).max() < 0.0011
+
+
+@given(st.floats(-1e6, 1e6))
+def test_sine_of_one_number_is_that_of_an_array_to_the_bit(turns: float) -> None:
+    assert sine_at(turns) == sine(np.array([turns]))[0]
 
 
 def test_draws_of_one_seed_and_stream_repeat() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from eventdet.simulation import PRESETS, Renderer, Scene, make_scene
 from eventdet.simulation import _columns as column
+from eventdet.simulation._figure_kernels import motorbike
 from eventdet.simulation._solid_shapes import HEAVY
 
 TOWNS = [name for name, preset in PRESETS.items() if preset.built_up]
@@ -68,9 +69,49 @@ def test_surfaces_of_a_town_are_inside_their_rules(preset: str) -> None:
 
 def test_lamps_riders_wires_and_bridges_have_no_label(town: Scene) -> None:
     objects = town.objects
-    unlabelled = np.isin(objects.face, (column.RIDER, column.LAMP, column.WIRE, column.BRIDGE))
+    unlabelled = np.isin(objects.face, (column.RIDER, column.MOTORBIKE, column.LAMP, column.WIRE, column.BRIDGE))
     assert (objects.face == column.LAMP).any()
     assert (objects.class_id[unlabelled] == -1).all()
+
+
+def test_motorbikes_are_parked_and_ridden_and_only_ridden_ones_have_lights() -> None:
+    parked, oncoming, crossing, leading = 0, 0, 0, 0
+    for seed in range(16):
+        scene = make_scene(seed, 5_000_000, preset="night")
+        objects, surfaces = scene.objects, scene.view(2_000_000).surfaces
+        bikes, ridden = objects.face == column.MOTORBIKE, objects.height > column.RIDDEN_M
+        still = (objects.speed_x == 0) & (objects.speed_z == 0) & (objects.rides == 0)
+        assert (still[bikes] == ~ridden[bikes]).all()
+        parked += int((bikes & still).sum())
+        oncoming += int((bikes & (objects.speed_z < 0)).sum())
+        crossing += int((bikes & (objects.speed_x != 0)).sum())
+        leading += int((bikes & (objects.rides > 0)).sum())
+        shown = surfaces[surfaces[:, column.MATERIAL] == column.MOTORBIKE]
+        shown = shown[shown[:, column.LATERAL] != column.VEHICLE]
+        lit = shown[:, column.HEIGHT] > column.RIDDEN_M
+        assert (shown[lit, column.GLOW] == scene.light[column.HEADLAMPS]).all()
+    assert parked > oncoming > 0
+    assert crossing > 0
+    assert leading > 0
+
+
+@pytest.mark.parametrize("tone", [0.5, 1.5], ids=["from its end", "from its side"])
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_a_motorbike_stands_on_its_wheels_and_carries_a_head_when_ridden(tone: float, flip: float) -> None:
+    row = np.zeros(column.NUM_COLUMNS)
+    row[column.LENGTH], row[column.TONE], row[column.FLIP], row[column.ALBEDO] = 2.2, tone, flip, 0.4
+
+    def cover(x: float, v: float, height: float) -> float:
+        row[column.HEIGHT] = height
+        return float(motorbike(1.1 + (-x if flip else x), v, 100.0, row)[0])
+
+    wheels = (0.0,) if tone < 1.0 else (-0.68, 0.68)
+    assert [cover(x, 0.05, 1.2) for x in wheels] == [1.0] * len(wheels)
+    head = 0.0 if tone < 1.0 else 0.15
+    assert cover(head, 1.6, 1.75) == 1.0
+    assert cover(head, 1.6, 1.2) == 0.0
+    for x, v in ((-1.05, 0.9), (1.05, 0.9), (0.0, 1.8)):
+        assert cover(x, v, 1.75) == 0.0
 
 
 @pytest.mark.parametrize("seed", range(4))
