@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ._canvas import Canvas
 from ._columns import (
     CAMERA_HEIGHT,
     CAMERA_X,
@@ -254,6 +255,27 @@ def _ceiling(
     return float(near)
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _on_street(
+    ray_x: float,
+    ray_y: float,
+    camera: NDArray[np.float64],
+    bend: NDArray[np.float64],
+    ground: NDArray[np.float64],
+    tile: NDArray[np.float32],
+) -> tuple[float, float, float]:
+    """Return the light in full daylight, the depth, and the metres across the road where a ray meets the ground."""
+    depth = camera[CAMERA_HEIGHT] / ray_y
+    per_x = camera[FOCAL] / depth
+    aside, along = street_offset(camera, ray_x * depth, depth)
+    road_x = aside + camera[CAMERA_X] - _bend(bend, along)
+    # The pixels per metre along the street's own axes: those of the view, as far as it looks along it.
+    look, turned = abs(camera[YAW_COS]), abs(camera[YAW_SIN])
+    scale_x = per_x * look + per_x * ray_y * turned
+    scale_z = per_x * ray_y * look + per_x * turned
+    return _street(road_x, along + camera[CAMERA_Z], scale_x, scale_z, camera, ground, tile), depth, road_x
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw_background(
     camera: NDArray[np.float64],
@@ -262,53 +284,38 @@ def draw_background(
     light: NDArray[np.float64],
     tile: NDArray[np.float32],
     throwers: Throwers,
-    image: NDArray[np.float32],
-    lamps: NDArray[np.float32],
-    through: NDArray[np.float32],
+    canvas: Canvas,
     dim: NDArray[np.float32],
 ) -> None:
     """Add ground and sky to the pixels that surfaces left open.
 
-    What street lamps light goes to `lamps`, if that has pixels. `bend` tables the road's way, a metre an entry;
-    `throwers` are looked at where the sun shines; `dim`, where it has pixels, is the share of the sky that does not
-    reach the ground.
+    `bend` tables the road's way, a metre an entry. `throwers` are looked at where the sun shines; `dim`, where it has
+    pixels, is the share of the sky that does not reach the ground.
     """
-    height, width = image.shape
-    sky = ground[SKY] * light[SKY_LIGHT]
-    per_focal = 1.0 / camera[FOCAL]
-    covered = camera[COVER_STOP] > camera[COVER_START]
-    look, turned = abs(camera[YAW_COS]), abs(camera[YAW_SIN])
-    for y in range(height):
-        for x in range(width):
-            open_share = through[y, x]
+    image, lamps, through = canvas.image, canvas.lamps, canvas.through
+    sky, per_focal = ground[SKY] * light[SKY_LIGHT], 1.0 / camera[FOCAL]
+    covered, sunny = camera[COVER_STOP] > camera[COVER_START], light[SUN] > 0.0
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            open_share, bright = through[y, x], -1.0
             if open_share < OPAQUE:
                 continue
             ray_x, ray_y = ray(camera, per_focal, x, y)
-            bright = -1.0
             if ray_y * HAZE_M > camera[CAMERA_HEIGHT]:
-                depth = camera[CAMERA_HEIGHT] / ray_y
-                per_x = camera[FOCAL] / depth
-                aside, along = street_offset(camera, ray_x * depth, depth)
-                road_x = aside + camera[CAMERA_X] - _bend(bend, along)
-                # The pixels per metre along the street's own axes: those of the view, as far as it looks along it.
-                scale_x = per_x * look + per_x * ray_y * turned
-                scale_z = per_x * ray_y * look + per_x * turned
-                near = _street(road_x, along + camera[CAMERA_Z], scale_x, scale_z, camera, ground, tile)
+                near, depth, road_x = _on_street(ray_x, ray_y, camera, bend, ground, tile)
                 if dim.size > 0:
                     near *= 1.0 - dim[y, x]
                 facing = light[SUN_UP]
-                if light[SUN] > 0.0:
-                    at, scale = (ray_x * depth, 0.0, depth), (per_x, per_x * max(ray_y, 0.1))
-                    facing *= 1.0 - sun_kept(throwers, -1, at, scale, light, tile)
+                if sunny:
+                    scale = (camera[FOCAL] / depth, camera[FOCAL] / depth * max(ray_y, 0.1))
+                    facing *= 1.0 - sun_kept(throwers, -1, (ray_x * depth, 0.0, depth), scale, light, tile)
                 steady, lamp = illumination(light, camera, ray_x * depth, 0.0, depth, facing)
                 if lamps.size > 0:
                     lamps[y, x] += open_share * (1.0 - depth * (1.0 / HAZE_M)) * near * lamp
                 near *= steady
                 if light[WET] > 0.0:
-                    near += (
-                        _mirror(image, tile, light[WET], sky, x, y, ray_y, camera[CENTER_Y], road_x)
-                        - 0.4 * light[WET] * near
-                    )
+                    mirrored = _mirror(image, tile, light[WET], sky, x, y, ray_y, camera[CENTER_Y], road_x)
+                    near += mirrored - 0.4 * light[WET] * near
                 bright = near + depth * (1.0 / HAZE_M) * (sky - near)
             elif covered and ray_y < -1e-3:
                 bright = _ceiling(ray_x, ray_y, camera, bend, ground, light, tile)

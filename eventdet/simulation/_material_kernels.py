@@ -250,6 +250,38 @@ def _crate(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _dark(
+    material: int, u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Return (coverage, light in full daylight) of a surface that gives off no light of its own."""
+    if material == WALKER:
+        return walker(u, v, pu, row, tile)
+    if material == PERSON:
+        return person(u, v, pu, row, tile)
+    if material == CROWN:
+        return crown(u, v, pu, row, tile)
+    if material == WALL:
+        return tunnel_wall(u, v, pu, pv, row, tile)
+    if material == TREE and row[TONE] > 0.0:
+        return _bare_tree(u, v, pu, row, tile)
+    if material == RIDER:
+        return rider(u, v, pu, row)
+    if material == WIRE:
+        return _wire(u, v, pv, row)
+    if material == BRIDGE:
+        return _bridge(u, v, pu, pv, row, tile)
+    if material == TREE:
+        return _tree(u, v, pu, pv, row, tile)
+    if material == HEDGE:
+        return _hedge(u, v, pu, pv, row, tile)
+    if material == CRATE:
+        return _crate(u, v, pu, pv, row, tile)
+    if material == SIGN:
+        return _sign(u, v, pu, pv, row)
+    return _post(u, v, pu, pv, row)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def shade(
     material: int, u: float, v: float, pu: float, pv: float, row: NDArray[np.float64], tile: NDArray[np.float32]
 ) -> tuple[float, float, float]:
@@ -268,30 +300,5 @@ def shade(
         return _lamp(u, v, pu, row)
     if material == MOTORBIKE:
         return motorbike(u, v, pu, row)
-    if material == WALKER:
-        cover, near = walker(u, v, pu, row, tile)
-    elif material == PERSON:
-        cover, near = person(u, v, pu, row, tile)
-    elif material == CROWN:
-        cover, near = crown(u, v, pu, row, tile)
-    elif material == WALL:
-        cover, near = tunnel_wall(u, v, pu, pv, row, tile)
-    elif material == TREE and row[TONE] > 0.0:
-        cover, near = _bare_tree(u, v, pu, row, tile)
-    elif material == RIDER:
-        cover, near = rider(u, v, pu, row)
-    elif material == WIRE:
-        cover, near = _wire(u, v, pv, row)
-    elif material == BRIDGE:
-        cover, near = _bridge(u, v, pu, pv, row, tile)
-    elif material == TREE:
-        cover, near = _tree(u, v, pu, pv, row, tile)
-    elif material == HEDGE:
-        cover, near = _hedge(u, v, pu, pv, row, tile)
-    elif material == CRATE:
-        cover, near = _crate(u, v, pu, pv, row, tile)
-    elif material == SIGN:
-        cover, near = _sign(u, v, pu, pv, row)
-    else:
-        cover, near = _post(u, v, pu, pv, row)
+    cover, near = _dark(material, u, v, pu, pv, row, tile)
     return cover, near, 0.0

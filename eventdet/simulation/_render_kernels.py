@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ._canvas import Canvas
 from ._columns import (
     ANGLED_PLANE,
     BASE_X,
@@ -97,6 +98,16 @@ def _behind_ceiling(camera: NDArray[np.float64], ray_x: float, ray_y: float) -> 
     return bool(camera[COVER_START] < place < camera[COVER_STOP])
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _bounds(
+    row: NDArray[np.float64], corners: NDArray[np.float64], camera: NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Return rows and columns (first, beyond last) that a surface can touch."""
+    hangs = int(row[MATERIAL]) == WIRE and int(row[LATERAL]) != VEHICLE
+    foot_m = row[HEIGHT] - WIRE_REACH_M if hangs else 0.0
+    return image_bounds(corners, row[HEIGHT] * 1.1, camera, shape[0], shape[1], foot_m)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw_surfaces(
     surfaces: NDArray[np.float64],
@@ -106,31 +117,23 @@ def draw_surfaces(
     light: NDArray[np.float64],
     tile: NDArray[np.float32],
     throwers: Throwers,
-    image: NDArray[np.float32],
-    lamps: NDArray[np.float32],
-    through: NDArray[np.float32],
-    owner: NDArray[np.int32],
-    reach: NDArray[np.int64],
+    canvas: Canvas,
     count_hidden: bool,
 ) -> None:
     """Add the light of surfaces, nearest first, and note whose each pixel is; `corners` (n, 2, 4) are footprints.
 
-    What street lamps light goes to `lamps`, if that has pixels: it flickers, and the rest does not. `throwers` are
-    looked at where the sun shines. `reach` counts the pixels of each object that lie in the image, hidden or not, when
-    `count_hidden` is set.
+    `throwers` are looked at where the sun shines. Hidden pixels of an object count as reached when `count_hidden` is
+    set, and are not looked at else.
     """
-    height, width = image.shape
+    image, lamps, through, owner, reach = canvas
     sky = ground[SKY] * light[SKY_LIGHT]
-    flickers = lamps.size > 0
     covered = camera[COVER_STOP] > camera[COVER_START]
     per_focal = 1.0 / camera[FOCAL]
     for index in range(surfaces.shape[0]):
         row = surfaces[index]
-        identity = int(row[IDENTITY])
-        solid = int(row[LATERAL]) == VEHICLE
+        identity, solid = int(row[IDENTITY]), int(row[LATERAL]) == VEHICLE
         start, per_size = vehicle_frame(row, camera) if solid else (_NOWHERE, _NOWHERE)
-        foot_m = row[HEIGHT] - WIRE_REACH_M if int(row[MATERIAL]) == WIRE and not solid else 0.0
-        y0, y1, x0, x1 = image_bounds(corners[index], row[HEIGHT] * 1.1, camera, height, width, foot_m)
+        y0, y1, x0, x1 = _bounds(row, corners[index], camera, image.shape)
         for y in range(y0, y1):
             for x in range(x0, x1):
                 open_share = through[y, x]
@@ -153,16 +156,14 @@ def draw_surfaces(
                         owner[y, x] = identity
                 haze = min(1.0, depth * (1.0 / HAZE_M))
                 if facing > 0.0 and light[SUN] > 0.0:
+                    # Not in a function of its own: the throwers' references would be counted for every pixel.
                     at, scale = (ray_x * depth, v, depth), (camera[FOCAL] / depth, camera[FOCAL] / depth)
                     facing *= 1.0 - sun_kept(throwers, int(row[THROWER]), at, scale, light, tile)
                 steady, lamp = illumination(light, camera, ray_x * depth, v, depth, facing)
-                if flickers:
-                    share = open_share * cover * (1.0 - haze)
-                    if int(row[MATERIAL]) == LAMP and not solid:
-                        lamps[y, x] += share * (near * lamp + glow)
-                        glow = 0.0
-                    else:
-                        lamps[y, x] += share * near * lamp
+                if lamps.size > 0:
+                    own = glow if int(row[MATERIAL]) == LAMP and not solid else 0.0
+                    lamps[y, x] += open_share * cover * (1.0 - haze) * (near * lamp + own)
+                    glow -= own
                 near = near * steady + glow
                 image[y, x] += open_share * cover * (near + haze * (sky - near))
                 through[y, x] = open_share * (1.0 - cover)

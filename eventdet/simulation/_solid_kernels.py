@@ -27,6 +27,7 @@ from ._columns import (
     SUN_UP,
     SUN_X,
     SUN_Z,
+    SWING,
     TURN_X,
     TURN_Z,
 )
@@ -101,9 +102,9 @@ def _mirrored(
     du, dw, dv = du - twice * nu, dw - twice * nw, dv - twice * nv
     flat = math.sqrt(du * du + dw * dw) + 1e-6
     up = dv / flat
-    spread = noise(tile, 7.0 * du / flat + row[SEED], 7.0 * dw / flat + 3.0 * up)
-    fine = noise(tile, 19.0 * du / flat + row[SEED], 19.0 * dw / flat + 5.0 * up)
-    spread = min(1.0, max(0.0, 1.7 * (0.6 * spread + 0.4 * fine) - 0.35))
+    spread = noise(tile, 7.0 * du / flat + row[SEED] + row[SWING], 7.0 * dw / flat + 3.0 * up)
+    fine = noise(tile, 19.0 * du / flat + row[SEED] + 2.0 * row[SWING], 19.0 * dw / flat + 5.0 * up)
+    spread = min(1.0, max(0.0, 2.4 * (0.6 * spread + 0.4 * fine) - 0.7))
     if up <= 0.0:
         return float(0.08 + 0.18 * spread)
     # Roofs and trees stand before the sky up to a height of their own.
@@ -210,7 +211,7 @@ def _painted(
     shape = int(row[MATERIAL])
     profile = PROFILES[shape]
     height = row[HEIGHT]
-    paint = row[ALBEDO] * (0.55 + 0.4 * at[2]) + 0.4 * mirror * (0.35 + row[ALBEDO])
+    paint = row[ALBEDO] * (0.55 + 0.4 * at[2]) + 0.6 * mirror * (0.35 + row[ALBEDO])
     if part == CABIN and shape < HEAVY:
         if face == UPPER:
             return paint, 0.0
@@ -236,6 +237,24 @@ def vehicle_frame(
     return (along * per_u, across * per_w, camera[CAMERA_HEIGHT] * per_v), (per_u, per_w, per_v)
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _nearest(
+    shape: int, start: tuple[float, float, float], ray: tuple[float, float, float], steps: tuple[float, float, float]
+) -> tuple[float, float, int, int]:
+    """Return coverage, distance, part and face of the nearest part of a vehicle that a ray meets; -1 for none."""
+    best, cover, part, face = 1e9, 0.0, -1, -1
+    for k in range(PLANES.shape[1]):
+        hit = _clip(PLANES[shape, k], start, ray)
+        if hit[2] < 0 or hit[3] < 0:
+            continue
+        share = ramp(_edge_pixels(PLANES[shape, k], hit, ray, steps))
+        cover = max(cover, share)
+        # Beyond its outline a solid still colours the pixel that it covers in part.
+        if share > 0.0 and (hit[0] < best or part < 0):
+            best, part, face = hit[0], k, hit[2]
+    return cover, best, part, face
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def hit_solid(
     row: NDArray[np.float64],
@@ -256,17 +275,8 @@ def hit_solid(
     ray = ((ray_x * tx + tz) * per_u, (ray_x * tz - tx) * per_w, -ray_y * per_v)
     per_focal = 1.0 / camera[FOCAL]
     steps = (tx * per_u * per_focal, tz * per_w * per_focal, -per_v * per_focal)
-    best, cover, part, face = 1e9, 0.0, -1, -1
     shape = int(row[MATERIAL])
-    for k in range(PLANES.shape[1]):
-        hit = _clip(PLANES[shape, k], start, ray)
-        if hit[2] < 0 or hit[3] < 0:
-            continue
-        share = ramp(_edge_pixels(PLANES[shape, k], hit, ray, steps))
-        cover = max(cover, share)
-        # Beyond its outline a solid still colours the pixel that it covers in part.
-        if share > 0.0 and (hit[0] < best or part < 0):
-            best, part, face = hit[0], k, hit[2]
+    cover, best, part, face = _nearest(shape, start, ray, steps)
     if part < 0:
         return 0.0, 0.0, 0.0, 0.0, 0.0
     # Beyond the outline, and far beyond it along a face seen edge on, the nearest point of the body gives the colour.

@@ -177,6 +177,13 @@ def crown(u: float, v: float, pu: float, row: NDArray[np.float64], tile: NDArray
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _bag(x: float, v: float, p: float, height: float) -> float:
+    """Return the coverage of a bag at the hip, with its strap over the shoulder."""
+    bag = box(0.14 - abs(x + 0.26), 0.19 - abs(v - 0.43 * height), p, p)
+    return max(bag, capsule(x, v, -0.26, 0.5 * height, 0.08, 0.78 * height, 0.015, p) * min(1.0, 0.03 * p))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def person(u: float, v: float, p: float, row: NDArray[np.float64], tile: NDArray[np.float32]) -> tuple[float, float]:
     """Return a person: as :func:`walker`, in trousers, a skirt or a long coat, with shoes, hair, perhaps a bag."""
     height, swing = row[HEIGHT], row[SWING]
@@ -199,15 +206,10 @@ def person(u: float, v: float, p: float, row: NDArray[np.float64], tile: NDArray
         flare = (0.19 + 0.1 * max(0.0, 0.6 - v / height)) * build
         coat = box(flare - abs(x), min(v - hem * height, 0.8 * height - v), p, p)
         coat = max(coat, capsule(x, v, -0.1 * build, 0.77 * height, 0.1 * build, 0.77 * height, 0.08 * build, p))
-        head = max(
-            capsule(x, v, 0.015, 0.905 * height, 0.015, 0.94 * height, 0.085, p),
-            box(0.05 - abs(x), min(v - 0.8 * height, 0.87 * height - v), p, p),
-        )
+        neck = box(0.05 - abs(x), min(v - 0.8 * height, 0.87 * height - v), p, p)
+        head = max(capsule(x, v, 0.015, 0.905 * height, 0.015, 0.94 * height, 0.085, p), neck)
         hair = capsule(x, v, -0.015, 0.955 * height, -0.015, 0.97 * height, 0.085, p)
-    bag = 0.0
-    if bags > 0.0:
-        bag = box(0.14 - abs(x + 0.26), 0.19 - abs(v - 0.43 * height), p, p)
-        bag = max(bag, capsule(x, v, -0.26, 0.5 * height, 0.08, 0.78 * height, 0.015, p) * min(1.0, 0.03 * p))
+    bag = _bag(x, v, p, height) if bags > 0.0 else 0.0
     cover = max(max(low, hands), max(coat, max(head, max(hair, bag))))
     if cover <= 0.0:
         return 0.0, 0.0

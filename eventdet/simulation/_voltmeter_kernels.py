@@ -47,6 +47,15 @@ def first_passage(distance: float, drift: float, variance: float, key: np.uint64
     return float(distance * distance / (towards * towards * early))
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _motion(light: float, before: float, seconds: float, numbers: NDArray[np.float64]) -> tuple[float, float]:
+    """Return drift and variance per second of a voltage while the light goes from `before` to `light`."""
+    gain, dark, noise, photon_noise, leak, photo_leak = numbers
+    mean = 0.5 * (light + before)
+    drift = gain * (light - before) / (mean + dark) / seconds + leak + photo_leak * mean
+    return drift, noise + photon_noise * (0.5 + dark) / 0.7071067811865476 * np.sqrt(mean) / (mean + dark)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def emit_passages(
     light: NDArray[np.float32],
@@ -69,14 +78,11 @@ def emit_passages(
     pixel stands and `after` gets where it ends. The two barriers are drawn as if apart from each other; the earlier
     passage counts.
     """
-    gain, dark, noise, photon_noise, leak, photo_leak = numbers
     start, stop, refractory = clock[0], clock[1], clock[2]
     seconds = 1e-6 * float(stop - start)
     count = 0
     for i in range(light.size):
-        mean = 0.5 * (float(light[i]) + float(before[i]))
-        drift = gain * (float(light[i]) - float(before[i])) / (mean + dark) / seconds + leak + photo_leak * mean
-        variance = noise + photon_noise * (0.5 + dark) / 0.7071067811865476 * np.sqrt(mean) / (mean + dark)
+        drift, variance = _motion(float(light[i]), float(before[i]), seconds, numbers)
         v = float(voltage[i])
         on, off = float(theta_on[i]), float(theta_off[i])
         silent_until = last[i] + refractory

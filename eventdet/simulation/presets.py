@@ -93,7 +93,7 @@ _TOWN: _Town = {
     "blur": (0.0, 0.2),
     "vignette": (0.0, 0.4),
     "shake": (0.4, 2.0),
-    "people": (0.0, 0.5),
+    "people": (0.0, 0.35),
     "vehicles": (0.1, 0.8),
     "built_up": True,
 }

@@ -10,6 +10,7 @@ from eventdet.boxes import Boxes
 from eventdet.units import MICROSECONDS_PER_SECOND
 
 from . import _columns as column
+from ._canvas import Canvas
 from ._surfaces import footprints
 from .scene import Scene, View
 from .truth import GroundTruth
@@ -72,13 +73,15 @@ class Renderer:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         shape = tuple(scene.size)
-        self._light = np.empty(shape, np.float32)
-        self._lamps = np.zeros(shape if scene.flickers else (0, 0), np.float32)
-        self._through = np.empty(shape, np.float32)
+        self._canvas = Canvas(
+            image=np.empty(shape, np.float32),
+            lamps=np.zeros(shape if scene.flickers else (0, 0), np.float32),
+            through=np.empty(shape, np.float32),
+            owner=np.empty(shape, np.int32),
+            reach=np.empty(len(scene.objects) + 1, np.int64),
+        )
         self._scratch = np.empty(shape, np.float32)
         self._dim = np.zeros(shape if scene.built_up else (0, 0), np.float32)
-        self._owner = np.empty(shape, np.int32)
-        self._reach = np.empty(len(scene.objects) + 1, np.int64)
 
     def light(self, t_us: int) -> NDArray[np.float32]:
         """Return the picture at a time.
@@ -133,7 +136,7 @@ class Renderer:
         corners, throwers = self._draw(view, count_hidden=False)
         if self._dim.size:
             self._dim[:] = 0.0
-            draw_contacts(view.surfaces, corners, view.camera, self._through, self._dim)
+            draw_contacts(view.surfaces, corners, view.camera, self._canvas.through, self._dim)
         draw_background(
             view.camera,
             view.bend,
@@ -141,19 +144,19 @@ class Renderer:
             view.light,
             self._scene.tile,
             throwers,
-            self._light,
-            self._lamps,
-            self._through,
+            self._canvas,
             self._dim,
         )
         if view.light[column.RAIN] > 0.0:
             glare = 1.3 * self._scene.ground[column.SKY] * view.light[column.SKY_LIGHT]
-            draw_rain(self._light, self._scene.tile, view.camera, view.light, t_us / MICROSECONDS_PER_SECOND, glare)
+            draw_rain(
+                self._canvas.image, self._scene.tile, view.camera, view.light, t_us / MICROSECONDS_PER_SECOND, glare
+            )
         if view.camera[column.BLUR] > 0.0 or view.camera[column.VIGNETTE] > 0.0:
-            for layer in filter(np.size, (self._light, self._lamps)):
+            for layer in filter(np.size, (self._canvas.image, self._canvas.lamps)):
                 pass_lens(layer, self._scratch, view.camera)
         brightness = np.float32(self._scene.brightness)
-        return self._light * brightness, self._lamps * brightness
+        return self._canvas.image * brightness, self._canvas.lamps * brightness
 
     def owners(self, t_us: int) -> NDArray[np.int32]:
         """Return whose each pixel is at a time.
@@ -169,7 +172,7 @@ class Renderer:
             The track id of a car or pedestrian, 0 elsewhere. A new array.
         """
         self._draw(self._scene.view(t_us), count_hidden=False)
-        return self._owner.copy()
+        return self._canvas.owner.copy()
 
     def boxes(self, t_us: int) -> Boxes:
         """Return the labels at a time: what a person would draw around the visible part of each object.
@@ -223,21 +226,18 @@ class Renderer:
         from ._render_kernels import measure_owners
 
         self._draw(view, count_hidden=True)
-        extent = np.zeros((len(self._reach), 4), np.int64)
+        extent = np.zeros((len(self._canvas.reach), 4), np.int64)
         extent[:, :2] = max(self._scene.size)
-        visible = np.zeros(len(self._reach), np.int64)
-        measure_owners(self._owner, extent, visible)
-        return _Outline(extent, visible, self._reach.copy())
+        visible = np.zeros(len(self._canvas.reach), np.int64)
+        measure_owners(self._canvas.owner, extent, visible)
+        return _Outline(extent, visible, self._canvas.reach.copy())
 
     def _draw(self, view: View, *, count_hidden: bool) -> "tuple[NDArray[np.float64], Throwers]":
         """Draw the surfaces, and return their footprints and what throws shadows."""
         from ._render_kernels import draw_surfaces
         from ._shadow_kernels import sort_throwers
 
-        self._light[:] = self._lamps[:] = 0.0
-        self._through[:] = 1.0
-        self._owner[:] = 0
-        self._reach[:] = 0
+        self._canvas.clear()
         corners = np.stack(footprints(view.surfaces), axis=1)
         throwers = sort_throwers(view.throwers, np.stack(footprints(view.throwers), axis=1), view.light)
         draw_surfaces(
@@ -248,11 +248,7 @@ class Renderer:
             view.light,
             self._scene.tile,
             throwers,
-            self._light,
-            self._lamps,
-            self._through,
-            self._owner,
-            self._reach,
+            self._canvas,
             count_hidden,
         )
         return corners, throwers

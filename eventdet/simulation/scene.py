@@ -25,6 +25,7 @@ __all__ = ["Scene", "View", "make_scene"]
 
 _LONGEST_US = 3_600_000_000
 _STEP_PIXELS = 2.0
+_TOWN_STEP_PIXELS = 2.5
 _STEP_DEPTH_M = 8.0
 _OTHERS_PIXELS_PER_S = 100.0
 _STEP_LIMITS_US = (1_000, 8_000)
@@ -107,7 +108,7 @@ class Scene:
         return 1.0 + self.flicker * sine_at(_FLICKER_HZ * t_us / MICROSECONDS_PER_SECOND)
 
     def step_us(self, t_us: int) -> int:
-        """Return how long the next picture may wait: until a house front 8 m away has moved by two pixels."""
+        """Return how long the next picture may wait: until a house front 8 m away has moved by two pixels or so."""
         drive = self.drive
         speed = drive.speed_at(t_us / MICROSECONDS_PER_SECOND)
         pixels_per_s = drive.focal * speed / _STEP_DEPTH_M + _OTHERS_PIXELS_PER_S
@@ -118,7 +119,8 @@ class Scene:
             # While the camera turns, everything moves by the focal length times the angle.
             pixels_per_s += drive.focal * speed / drive.turn.radius_m
         low, high = _STEP_LIMITS_US
-        return min(high, max(low, int(_STEP_PIXELS / pixels_per_s * MICROSECONDS_PER_SECOND)))
+        pixels = _TOWN_STEP_PIXELS if self.built_up else _STEP_PIXELS
+        return min(high, max(low, int(pixels / pixels_per_s * MICROSECONDS_PER_SECOND)))
 
     def view(self, t_us: int) -> View:
         """Return camera and surfaces at a time.
@@ -215,15 +217,7 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
     kind = pick_preset(preset, seed)
     drive = draw_drive(draw, size, kind=kind, road=Draws(seed, "road"))
     ground = _draw_ground(draw)
-    duration_s = duration_us / MICROSECONDS_PER_SECOND
-    plan = StreetPlan(
-        left_m=float(ground[column.ROAD_LEFT]),
-        right_m=float(ground[column.ROAD_RIGHT]),
-        travel_m=drive.place_m(duration_s),
-        duration_s=duration_s,
-        speed_m_s=drive.speed_m_s,
-        stops=drive.stops(duration_s),
-    )
+    plan = _plan(drive, ground, duration_us / MICROSECONDS_PER_SECOND)
     brightness = exp2(draw.uniform(*kind.brightness_octaves))
     side = column.TILE_SIDE
     tile = np.array([draw.uniform() for _ in range(side * side)], np.float32).reshape(side, side)
@@ -251,6 +245,17 @@ def make_scene(seed: int, duration_us: int, *, preset: str = "plain", size: Sens
         cover=town.cover,
         built_up=kind.built_up,
         drive=drive,
+    )
+
+
+def _plan(drive: Drive, ground: NDArray[np.float64], duration_s: float) -> StreetPlan:
+    return StreetPlan(
+        left_m=float(ground[column.ROAD_LEFT]),
+        right_m=float(ground[column.ROAD_RIGHT]),
+        travel_m=drive.place_m(duration_s),
+        duration_s=duration_s,
+        speed_m_s=drive.speed_m_s,
+        stops=drive.stops(duration_s),
     )
 
 

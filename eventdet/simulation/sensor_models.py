@@ -215,11 +215,11 @@ ATIS = SensorModel()
 """Near the Gen1 camera: between two settings whose event rates were compared with a few real ATIS patches."""
 
 ATIS_NOISY = SensorModel(
-    threshold_on=0.18,
-    threshold_off=0.19,
+    threshold_on=0.185,
+    threshold_off=0.195,
     threshold_spread=0.045,
-    cutoff_hz=120.0,
-    receptor_noise=0.03,
+    cutoff_hz=400.0,
+    receptor_noise=0.027,
     receptor_noise_hz=25.0,
     shot_noise_hz=0.15,
     readout=ReadoutModel(jitter_us=20.0, capacity_hz=10e6),

@@ -46,6 +46,7 @@ _BACK_M = 58.0
 _CORNER_M = 20.0
 """So far from its kerb a street's own houses reach."""
 _WALL_M = 8.0
+_ONCOMING_M_S = 8.5
 _LOOK_S = 0.1
 
 
@@ -152,6 +153,8 @@ def _build_up(
             _vary_walker(item, draw)
         if item.speed_x != 0.0:
             _cross(item, crossings, draw)
+        elif item.shape >= 0.0 and item.speed_z != 0.0:
+            _keep_pace(item)
     return [
         *kept,
         *_wires(plan, draw),
@@ -178,6 +181,13 @@ def _make_solid(item: Item, draw: Draws) -> None:
         item.turn = 1.0 if item.speed_x > 0.0 else -1.0
         item.depth = 1.8 if item.class_id == CAR else 2.3
     item.face = item.side = NOTHING
+
+
+def _keep_pace(item: Item) -> None:
+    # Who comes towards the camera does not slow down with it; gaps grow with the speed, so that they last as long.
+    faster = max(1.0, _ONCOMING_M_S / abs(item.speed_z))
+    item.speed_z *= faster
+    item.z *= faster
 
 
 def _cross(item: Item, crossings: list[tuple[float, float]], draw: Draws) -> None:

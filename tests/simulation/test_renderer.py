@@ -14,6 +14,7 @@ from eventdet.simulation._render_kernels import draw_surfaces, measure_owners
 from eventdet.simulation._shadow_kernels import Throwers, draw_contacts, sort_throwers
 from eventdet.simulation._surfaces import footprints
 from eventdet.simulation.traffic import Objects
+from tests.simulation.canvas import make_canvas
 
 SIZE = SensorSize(240, 304)
 
@@ -55,8 +56,7 @@ def wall(identity: int, *, x: float, depth: tuple[float, float], height: float) 
 def drawn(
     *rows: NDArray[np.float64], count_hidden: bool = False
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float32]]:
-    light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
-    owner, reach = np.zeros(tuple(SIZE), np.int32), np.zeros(9, np.int64)
+    canvas = make_canvas(objects=8)
     ground, tile = np.full(column.NUM_GROUND, 0.5), np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
     draw_surfaces(
         np.array(rows),
@@ -66,14 +66,10 @@ def drawn(
         daylight(),
         tile,
         no_throwers(),
-        light,
-        np.zeros((0, 0), np.float32),
-        through,
-        owner,
-        reach,
+        canvas,
         count_hidden,
     )
-    return owner, reach, through
+    return canvas.owner, canvas.reach, canvas.through
 
 
 def extent(owner: NDArray[np.int32], identity: int) -> tuple[int, int, int, int]:
@@ -122,8 +118,8 @@ def test_surfaces_outside_the_picture_touch_nothing() -> None:
 
 
 def test_the_background_fills_only_what_is_open() -> None:
-    light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
-    through[:, :100] = 0.0
+    canvas = make_canvas()
+    canvas.through[:, :100] = 0.0
     ground, tile = np.full(column.NUM_GROUND, 0.5), np.zeros((column.TILE_SIDE, column.TILE_SIDE), np.float32)
     draw_background(
         camera(),
@@ -132,13 +128,11 @@ def test_the_background_fills_only_what_is_open() -> None:
         daylight(),
         tile,
         no_throwers(),
-        light,
-        np.zeros((0, 0), np.float32),
-        through,
+        canvas,
         np.zeros((0, 0), np.float32),
     )
-    assert not light[:, :100].any()
-    assert (light[:, 100:] > 0.0).all()
+    assert not canvas.image[:, :100].any()
+    assert (canvas.image[:, 100:] > 0.0).all()
 
 
 def test_measured_owners_agree_with_a_plain_count() -> None:
@@ -236,12 +230,10 @@ def test_what_is_above_a_tunnel_is_hidden_from_below() -> None:
         values = camera()
         values[column.COVER_START], values[column.COVER_STOP] = cover
         rows = np.array([post(1, depth=40.0, x=(-3.0, 3.0), height=9.0)])
-        light, through = np.zeros(tuple(SIZE), np.float32), np.ones(tuple(SIZE), np.float32)
-        owner, reach, tile = np.zeros(tuple(SIZE), np.int32), np.zeros(9, np.int64), np.zeros((64, 64), np.float32)
-        ground, lamps = np.full(column.NUM_GROUND, 0.5), np.zeros((0, 0), np.float32)
-        arguments = (ground, daylight(), tile, no_throwers(), light, lamps, through)
-        draw_surfaces(rows, np.stack(footprints(rows), axis=1), values, *arguments, owner, reach, False)
-        return through
+        canvas, tile = make_canvas(objects=8), np.zeros((64, 64), np.float32)
+        arguments = (np.full(column.NUM_GROUND, 0.5), daylight(), tile, no_throwers(), canvas, False)
+        draw_surfaces(rows, np.stack(footprints(rows), axis=1), values, *arguments)
+        return canvas.through
 
     # 4.8 m at a depth of 40 m lies on row 100 - 200 * 3.3 / 40 = 83.5, 9 m on row 62.5.
     assert (seen((0.0, 0.0))[65:106, 152] == 0.0).all()

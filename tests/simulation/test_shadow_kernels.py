@@ -11,6 +11,7 @@ from eventdet.simulation import make_scene
 from eventdet.simulation._render_kernels import draw_surfaces
 from eventdet.simulation._shadow_kernels import Throwers, sort_throwers, sun_kept
 from eventdet.simulation._surfaces import footprints
+from tests.simulation.canvas import make_canvas
 
 # So many pixels a metre that every edge is sharp.
 SHARP = (1e9, 1e9)
@@ -126,12 +127,10 @@ def shaded_rows(*others: NDArray[np.float64]) -> NDArray[np.float32]:
     camera[column.CENTER_X], camera[column.CENTER_Y] = 152.0, 100.0
     wall = plane((-8.0, 20.0), (8.0, 20.0), 6.0)
     wall[column.FACING], wall[column.THROWER] = 0.5, 0
-    image, through = np.zeros((240, 304), np.float32), np.ones((240, 304), np.float32)
-    owner, reach, lamps = np.zeros((240, 304), np.int32), np.zeros(1, np.int64), np.zeros((0, 0), np.float32)
-    rows, ground = wall[None], np.full(column.NUM_GROUND, 0.5)
+    rows, ground, canvas = wall[None], np.full(column.NUM_GROUND, 0.5), make_canvas()
     corners, shadow = np.stack(footprints(rows), axis=1), throwers(light, wall, *others)
-    draw_surfaces(rows, corners, camera, ground, light, TILE, shadow, image, lamps, through, owner, reach, False)
-    return image
+    draw_surfaces(rows, corners, camera, ground, light, TILE, shadow, canvas, False)
+    return canvas.image
 
 
 def test_a_wall_is_dark_up_to_where_the_wall_before_it_lets_the_sun_pass() -> None:

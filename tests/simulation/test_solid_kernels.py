@@ -9,6 +9,7 @@ from eventdet.simulation._render_kernels import draw_surfaces
 from eventdet.simulation._shadow_kernels import sort_throwers
 from eventdet.simulation._solid_shapes import HEAVY, PLANES, PROFILES, SALOON
 from eventdet.simulation._surfaces import footprints
+from tests.simulation.canvas import make_canvas
 
 FOCAL, CENTER_X, CENTER_Y, EYE = 200.0, 152.0, 100.0, 1.5
 
@@ -32,14 +33,12 @@ def drawn(row: NDArray[np.float64], *, lens: float = 0.0) -> tuple[NDArray[np.in
     camera[column.CENTER_X], camera[column.CENTER_Y] = CENTER_X, CENTER_Y
     light = np.zeros(column.NUM_LIGHT)
     light[column.SKY_LIGHT], light[column.LAMP_SPACING], light[column.SUN_UP] = 1.0, 30.0, 1.0
-    image, through = np.zeros((240, 304), np.float32), np.ones((240, 304), np.float32)
-    owner, reach = np.zeros((240, 304), np.int32), np.zeros(2, np.int64)
     tile, ground = np.full((column.TILE_SIDE, column.TILE_SIDE), 0.5, np.float32), np.full(column.NUM_GROUND, 0.5)
-    rows = row[None]
-    corners, lamps = np.stack(footprints(rows), axis=1), np.zeros((0, 0), np.float32)
+    rows, canvas = row[None], make_canvas()
+    corners = np.stack(footprints(rows), axis=1)
     throwers = sort_throwers(rows[:0], corners[:0], light)
-    draw_surfaces(rows, corners, camera, ground, light, tile, throwers, image, lamps, through, owner, reach, False)
-    return owner, through
+    draw_surfaces(rows, corners, camera, ground, light, tile, throwers, canvas, False)
+    return canvas.owner, canvas.through
 
 
 def extent(owner: NDArray[np.int32]) -> tuple[int, int, int, int]:
