@@ -70,7 +70,7 @@ def stream_samples(summary: "StreamSummary") -> Iterable[Sample]:
     for stage, row in summary.latency_ms.items():
         for quantile, value_ms in (("0.5", row.p50), ("0.95", row.p95), ("0.99", row.p99), ("1", row.max)):
             labels = {"stage": stage, "quantile": quantile}
-            yield Sample("latency_seconds", value_ms / 1e3, "Latency of the latest windows.", "gauge", labels)
+            yield Sample("latency_seconds", value_ms / 1e3, "Latency of all windows of the run.", "gauge", labels)
 
 
 def delivery_samples(deliveries: Mapping[str, DeliveryReport]) -> Iterable[Sample]:
