@@ -25,10 +25,11 @@ __all__ = ["Scene", "View", "make_scene"]
 
 _LONGEST_US = 3_600_000_000
 _STEP_PIXELS = 2.0
-_TOWN_STEP_PIXELS = 2.5
 _STEP_DEPTH_M = 8.0
 _OTHERS_PIXELS_PER_S = 100.0
 _STEP_LIMITS_US = (1_000, 8_000)
+_TOWN_STEP_PIXELS = 2.5
+_TOWN_STEP_LIMITS_US = (1_000, 10_000)
 _FLICKER_HZ = 100.0
 _NO_CROSSING = (1e9, 1e9)
 _TURN_IN_VIEW_M = 90.0
@@ -118,7 +119,7 @@ class Scene:
         ):
             # While the camera turns, everything moves by the focal length times the angle.
             pixels_per_s += drive.focal * speed / drive.turn.radius_m
-        low, high = _STEP_LIMITS_US
+        low, high = _TOWN_STEP_LIMITS_US if self.built_up else _STEP_LIMITS_US
         pixels = _TOWN_STEP_PIXELS if self.built_up else _STEP_PIXELS
         return min(high, max(low, int(pixels / pixels_per_s * MICROSECONDS_PER_SECOND)))
 

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eventdet.simulation import _columns as column
+from eventdet.simulation._canvas import Canvas
 from eventdet.simulation._render_kernels import draw_surfaces
 from eventdet.simulation._shadow_kernels import sort_throwers
 from eventdet.simulation._solid_shapes import HEAVY, PLANES, PROFILES, SALOON
@@ -26,18 +27,25 @@ def vehicle(
     return row
 
 
-def drawn(row: NDArray[np.float64], *, lens: float = 0.0) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def painted(row: NDArray[np.float64], *, lens: float = 0.0, tile: NDArray[np.float32] | None = None) -> Canvas:
     camera = np.zeros(column.NUM_CAMERA)
     camera[column.YAW_COS] = 1.0
     camera[column.FOCAL], camera[column.CAMERA_HEIGHT], camera[column.LENS] = FOCAL, EYE, lens
     camera[column.CENTER_X], camera[column.CENTER_Y] = CENTER_X, CENTER_Y
     light = np.zeros(column.NUM_LIGHT)
     light[column.SKY_LIGHT], light[column.LAMP_SPACING], light[column.SUN_UP] = 1.0, 30.0, 1.0
-    tile, ground = np.full((column.TILE_SIDE, column.TILE_SIDE), 0.5, np.float32), np.full(column.NUM_GROUND, 0.5)
+    ground = np.full(column.NUM_GROUND, 0.5)
+    side = column.TILE_SIDE
+    tile = np.full((side, side), 0.5, np.float32) if tile is None else tile
     rows, canvas = row[None], make_canvas()
     corners = np.stack(footprints(rows), axis=1)
     throwers = sort_throwers(rows[:0], corners[:0], light)
     draw_surfaces(rows, corners, camera, ground, light, tile, throwers, canvas, False)
+    return canvas
+
+
+def drawn(row: NDArray[np.float64], *, lens: float = 0.0) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    canvas = painted(row, lens=lens)
     return canvas.owner, canvas.through
 
 
@@ -81,6 +89,19 @@ def test_a_lens_that_spreads_rays_draws_smaller() -> None:
     plain, spread = (extent(drawn(row, lens=k)[0]) for k in (0.0, 0.5))
     assert spread[0] > plain[0]
     assert spread[2] < plain[2]
+
+
+def test_what_a_car_mirrors_stays_with_the_street_it_drives_through() -> None:
+    tile = np.random.default_rng(0).random((column.TILE_SIDE, column.TILE_SIDE)).astype(np.float32)
+    here = vehicle(tail=(0.5, 6.0), turn=(0.0, 1.0), size=(4.2, 0.9, 1.5), shape=SALOON)
+    further = here.copy()
+    further[column.SWING] += 0.7
+    before, after = (painted(row, tile=tile) for row in (here, further))
+    # The body is where it was; its light is not, but for what mirrors nothing.
+    assert np.array_equal(before.through, after.through)
+    body = before.owner == 1
+    assert 0.02 < np.abs(before.image - after.image)[body].mean() < 0.5
+    assert np.array_equal(before.image[~body & (before.through == 1.0)], after.image[~body & (before.through == 1.0)])
 
 
 def test_parts_of_every_shape_stay_inside_its_box_and_reach_its_roof() -> None:

@@ -38,6 +38,14 @@ def test_every_car_is_a_solid_and_no_heavy_vehicle_is_labelled(town: Scene) -> N
     assert (objects.class_id[objects.shape >= HEAVY] == -1).all()
 
 
+def test_oncoming_traffic_does_not_slow_down_with_the_camera() -> None:
+    towns = [make_scene(seed, 20_000_000, preset="gen1") for seed in range(12)]
+    slow = [town for town in towns if town.drive.speed_m_s < 5.0]
+    speeds = [town.objects.speed_z[(town.objects.shape >= 0) & (town.objects.speed_z < 0)] for town in slow]
+    assert sum(map(len, speeds)) > 3
+    assert all((speed < -8.49).all() for speed in speeds)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_camera_looks_along_the_road_wherever_it_is(seed: int) -> None:
     drive = make_scene(seed, 10_000_000, preset="gen1").drive
