@@ -1,6 +1,7 @@
 """The streaming form against the training form."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -43,6 +44,34 @@ def test_float32_stream_equals_the_training_form(detector: Detector, windows: Te
         for ours, reference in zip(stream.step(windows[t]), every, strict=True):
             # The readout is the mean of the last three steps, of fewer at the beginning.
             torch.testing.assert_close(ours, reference[first : t + 1].mean(0), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ems-nano", {"heads": 4}),
+        ("ems-nano", {"detection": "spiking", "pool_first": False, "shortcut_lif": False}),
+        ("ms-nano", {"width": 0.5}),
+        ("sew-nano", {}),
+        ("sew-nano", {"neurons": "silu"}),
+        ("wide-res18", {"width": 0.25}),
+    ],
+    ids=["four heads", "as released", "ms", "sew", "sew with SiLU", "wide with SiLU"],
+)
+def test_flat_engine_of_every_family_equals_the_network(name: str, options: dict[str, Any], windows: Tensor) -> None:
+    torch.manual_seed(0)
+    detector = spread_statistics(build_detector(name, **options)).eval().requires_grad_(requires_grad=False)
+    engine, state = TorchEngine(detector, "float32"), None
+    for window in windows[:3]:
+        expected = detector.step(window, state)
+        state = expected.state
+        for ours, reference in zip(engine.step(window), expected.logits, strict=True):
+            torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4)
+    assert engine.state is not None
+    assert [v.shape for v in engine.state] == [v.shape for v in expected.state]
+    clip = engine.clip(windows)
+    for ours, reference in zip(clip, detector(windows).logits, strict=True):
+        torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4)
 
 
 def test_reset_stream_equals_a_fresh_one(detector: Detector, windows: Tensor) -> None:
