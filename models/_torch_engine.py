@@ -101,11 +101,17 @@ def _flat(module: nn.Module) -> fx.GraphModule:
     Blocks within blocks cost more than it seems: between two convolutions the interpreter has left the caches.
     """
     graph = _LeafTracer().trace(module)
-    for node in list(graph.nodes):
-        if node.op == "call_module" and isinstance(module.get_submodule(str(node.target)), nn.Identity):
+    leaves: dict[str, nn.Module] = {}
+    for node in [node for node in graph.nodes if node.op == "call_module"]:
+        leaf = module.get_submodule(str(node.target))
+        if isinstance(leaf, nn.Identity):
             node.replace_all_uses_with(node.all_input_nodes[0])
             graph.erase_node(node)
-    return fx.GraphModule(module, graph)
+        else:
+            # Side by side: a way through modules is a search in each.
+            node.target = str(node.target).replace(".", "_")
+            leaves[node.target] = leaf
+    return fx.GraphModule(leaves, graph)
 
 
 def _round_spike_convs(network: Detector) -> None:

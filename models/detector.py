@@ -167,8 +167,10 @@ class Detector(nn.Module):
         if self.readout_lifs:
             currents = [lif(current, membranes) for lif, current in zip(self.readout_lifs, currents, strict=True)]
         # What streams in 8 bits hands on spikes as bytes.
-        dtype = next(self.parameters()).dtype
-        return [current if current.is_floating_point() else current.to(dtype) for current in currents]
+        return [
+            current if current.is_floating_point() else current.to(next(self.parameters()).dtype)
+            for current in currents
+        ]
 
     def _named(self, state: State) -> State:
         return cast("State", _state_type(self.state_names)._make(state))
