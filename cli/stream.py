@@ -33,7 +33,7 @@ from ._service import (
     run_otherwise,
 )
 from ._stream_run import RunOptions, run_stream
-from ._threads import limit_spinning
+from ._threads import default_threads, limit_spinning
 
 __all__ = ["command"]
 
@@ -92,7 +92,10 @@ def command(
     fit: Fit = "scale",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or int8.")] = "auto",
     runtime: Runtime = "torch",
-    threads: Annotated[int | None, typer.Option(help="Torch threads.", min=1, show_default=False)] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Torch threads; one for a live source or a pace, else all cores.", min=1, show_default=False),
+    ] = None,
     start: Start = None,
     duration: Duration = None,
     sensor_size: SensorSizeText = None,
@@ -158,6 +161,7 @@ def command(
             stop_us=span_us[1],
         )
         options = with_windows(options, window, stride, names=("--window", "--stride"))
+        threads = threads or default_threads(recording, options.pace)
         streamer = Streamer.from_model(
             model, recording, options, dtype=dtype, runtime=runtime, threads=threads, trace=trace
         )

@@ -195,6 +195,14 @@ def test_threads_that_wait_soon_sleep_on_a_busy_machine(given: dict[str, str], s
     assert f"GOMP_SPINCOUNT = '{spins}'" in said.stderr
 
 
+@pytest.mark.parametrize(("pace", "threads"), [("max", 2), ("100x", 1)])
+def test_one_thread_is_taken_where_windows_wait_for_time(path: Path, tmp_path: Path, pace: str, threads: int) -> None:
+    command = [sys.executable, "-m", "eventdet.cli", "stream", str(path), f"--pace={pace}", "-o", "a.jsonl"]
+    subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "2"}, cwd=tmp_path, capture_output=True, check=True)
+    header = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
+    assert f" {threads} threads" in header["hardware"]
+
+
 def test_a_profile_is_whole_after_sigterm(path: Path, tmp_path: Path) -> None:
     lines, trace = tmp_path / "a.jsonl", tmp_path / "trace.json"
     command = [sys.executable, "-m", "eventdet.cli", "stream", str(path), "--window=5ms", "--threads=1"]

@@ -9,7 +9,7 @@ from eventdet.formats._frames import lz4_compress
 from eventdet.geometry import GEN1, SensorSize
 
 from . import dirty_corpus
-from .dirty_corpus import DirtyFile
+from .dirty_file import DirtyFile
 from .reference import Row, random_events, rows
 from .reference_ros import Message, array, bag_bytes, packet
 

@@ -9,7 +9,7 @@ from eventdet.formats import ReadPolicy, inspect_recording, open_recording
 from eventdet.report import ReadReport
 
 from .dirty_binary import CASES
-from .dirty_corpus import DirtyFile
+from .dirty_file import DirtyFile
 from .reference import rows
 
 COUNTING = ReadPolicy(duplicates="count")

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.events import Events
 from eventdet.formats import write_boxes, write_dat
 from eventdet.geometry import SensorSize
 from eventdet.preprocessing import ConvertOptions, Representation, convert
+from eventdet.preprocessing.store import StoredRecording, open_stored_recording
+from eventdet.preprocessing.store_writer import recording_writer
 
 SIZE = SensorSize(6, 8)
 OPTIONS = ConvertOptions(representation=Representation("histogram", 2), window_us=2000)
@@ -22,6 +25,37 @@ def events_of(seed: int, num_events: int = 300) -> Events:
         rng.integers(0, SIZE.height, num_events, np.uint16),
         rng.integers(0, 2, num_events, np.uint8),
     )
+
+
+def events_at(t: NDArray[np.int64], *, seed: int = 0, size: SensorSize = SIZE) -> Events:
+    rng = np.random.default_rng(seed)
+    return Events(
+        t,
+        rng.integers(0, size.width, len(t), np.uint16),
+        rng.integers(0, size.height, len(t), np.uint16),
+        rng.integers(0, 2, len(t), np.uint8),
+    )
+
+
+def write_recording(
+    target: Path, *batches: Events, labels: Boxes | None = None, size: SensorSize = SIZE
+) -> StoredRecording:
+    stamps = [stamp for batch in batches for stamp in (batch.t[:1], batch.t[-1:])]
+    t = np.concatenate([*stamps, np.zeros(0, np.int64)])
+    with recording_writer(target, size) as writer:
+        columns = writer.add_events()
+        for batch in batches:
+            columns.append(batch)
+        if labels is not None:
+            writer.add_labels(labels)
+        writer.publish(
+            {
+                "num_events": sum(map(len, batches)),
+                "t_first_us": int(t[0]) if len(t) else 0,
+                "t_last_us": int(t[-1]) if len(t) else 0,
+            }
+        )
+    return open_stored_recording(target)
 
 
 def gen1_folder(root: Path) -> Path:

@@ -12,7 +12,6 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from eventdet.boxes import Boxes
 from eventdet.errors import FormatError, InputError, OptionError, OutputError
@@ -20,44 +19,15 @@ from eventdet.events import Events
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.preprocessing.representations import Representation
 from eventdet.preprocessing.store import (
-    StoredRecording,
     find_stored_recordings,
     is_store,
     open_stored_recording,
 )
 from eventdet.preprocessing.store_writer import recording_writer
 
-SIZE = SensorSize(6, 8)
+from .stores import SIZE, events_at, write_recording
+
 LARGEST = 1 << 14
-
-
-def _events(t: NDArray[np.int64], *, seed: int = 0, size: SensorSize = SIZE) -> Events:
-    rng = np.random.default_rng(seed)
-    return Events(
-        t,
-        rng.integers(0, size.width, len(t), np.uint16),
-        rng.integers(0, size.height, len(t), np.uint16),
-        rng.integers(0, 2, len(t), np.uint8),
-    )
-
-
-def _write(target: Path, *batches: Events, labels: Boxes | None = None, size: SensorSize = SIZE) -> StoredRecording:
-    stamps = [stamp for batch in batches for stamp in (batch.t[:1], batch.t[-1:])]
-    t = np.concatenate([*stamps, np.zeros(0, np.int64)])
-    with recording_writer(target, size) as writer:
-        columns = writer.add_events()
-        for batch in batches:
-            columns.append(batch)
-        if labels is not None:
-            writer.add_labels(labels)
-        writer.publish(
-            {
-                "num_events": sum(map(len, batches)),
-                "t_first_us": int(t[0]) if len(t) else 0,
-                "t_last_us": int(t[-1]) if len(t) else 0,
-            }
-        )
-    return open_stored_recording(target)
 
 
 def _assert_equal(got: Events, expected: Events) -> None:
@@ -69,7 +39,7 @@ def _batches(draw: st.DrawFn) -> list[Events]:
     start = draw(st.integers(0, 1 << 40))
     steps = draw(st.lists(st.integers(0, 3000), max_size=60))
     t = start + np.cumsum(np.array(steps, np.int64))
-    events = _events(t, size=SensorSize(LARGEST, LARGEST))
+    events = events_at(t, size=SensorSize(LARGEST, LARGEST))
     cuts = sorted(draw(st.lists(st.integers(0, len(t)), max_size=4)))
     return [events[low:high] for low, high in zip([0, *cuts], [*cuts, len(t)], strict=True)]
 
@@ -81,7 +51,7 @@ def test_any_window_of_any_events_equals_the_slice_of_the_source(batches: list[E
     low = int(events.t[0]) if len(events) else 0
     high = int(events.t[-1]) if len(events) else 0
     with tempfile.TemporaryDirectory() as folder:
-        recording = _write(Path(folder) / "r.zarr", *batches)
+        recording = write_recording(Path(folder) / "r.zarr", *batches)
         _assert_equal(recording.events(), events)
         for _ in range(4):
             t0 = data.draw(st.integers(low - 5000, high + 5000))
@@ -94,7 +64,7 @@ def test_any_window_of_any_events_equals_the_slice_of_the_source(batches: list[E
 def test_millisecond_index_names_the_first_event_at_or_after_each_millisecond(batches: list[Events]) -> None:
     stamps = Events.concatenate(batches).t.tolist()
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder) / "r.zarr", *batches)
+        write_recording(Path(folder) / "r.zarr", *batches)
         index = np.asarray(zarr.open_group(Path(folder) / "r.zarr", mode="r")["index/ms"]).tolist()
     num_entries = (stamps[-1] - stamps[0]) // 1000 + 2 if stamps else 1
     expected = [sum(stamp - stamps[0] < 1000 * k for stamp in stamps) for k in range(num_entries)]
@@ -103,9 +73,9 @@ def test_millisecond_index_names_the_first_event_at_or_after_each_millisecond(ba
 
 def test_events_longer_than_a_shard_come_back_bit_for_bit(tmp_path: Path) -> None:
     # 2**20 + 3 events in batches that do not divide a shard.
-    events = _events(np.arange(7, 7 + (1 << 20) + 3, dtype=np.int64))
+    events = events_at(np.arange(7, 7 + (1 << 20) + 3, dtype=np.int64))
     cuts = range(0, len(events), 300_001)
-    recording = _write(tmp_path / "r.zarr", *(events[cut : cut + 300_001] for cut in cuts))
+    recording = write_recording(tmp_path / "r.zarr", *(events[cut : cut + 300_001] for cut in cuts))
     _assert_equal(recording.events(), events)
     edge = 7 + (1 << 20)
     _assert_equal(recording.events(edge - 2, edge + 2), events.between(edge - 2, edge + 2))
@@ -117,7 +87,7 @@ def _codecs(array: Path) -> list[dict[str, Any]]:
 
 
 def test_layout_is_the_documented_one(tmp_path: Path) -> None:
-    _write(tmp_path / "r.zarr", _events(np.array([5, 6], np.int64)))
+    write_recording(tmp_path / "r.zarr", events_at(np.array([5, 6], np.int64)))
     for name in ("t", "word"):
         metadata = json.loads((tmp_path / "r.zarr/events" / name / "zarr.json").read_text())
         assert metadata["data_type"] == "uint32"
@@ -137,7 +107,7 @@ def test_layout_is_the_documented_one(tmp_path: Path) -> None:
 
 def test_stored_words_are_those_of_a_dat_record(tmp_path: Path) -> None:
     events = Events.from_columns(t=[100, 103], x=[7, 1], y=[5, 0], p=[1, 0])
-    _write(tmp_path / "r.zarr", events)
+    write_recording(tmp_path / "r.zarr", events)
     group = zarr.open_group(tmp_path / "r.zarr", mode="r")
     assert np.asarray(group["events/t"]).tolist() == [0, 3]
     assert np.asarray(group["events/word"]).tolist() == [7 | 5 << 14 | 1 << 28, 1]
@@ -154,7 +124,7 @@ def test_labels_come_back_exactly_and_in_order_of_time(tmp_path: Path) -> None:
         score=rng.random(40, np.float32),
         track_id=rng.integers(-1, 1 << 33, 40),
     )
-    labels = _write(tmp_path / "r.zarr", labels=boxes).labels()
+    labels = write_recording(tmp_path / "r.zarr", labels=boxes).labels()
     order = np.argsort(boxes.t, kind="stable")
     for name in ("xyxy", "t", "class_id", "score", "track_id"):
         np.testing.assert_array_equal(getattr(labels, name), getattr(boxes[order], name))
@@ -163,8 +133,8 @@ def test_labels_come_back_exactly_and_in_order_of_time(tmp_path: Path) -> None:
 
 
 def test_recording_without_labels_or_without_any_label_has_none(tmp_path: Path) -> None:
-    assert len(_write(tmp_path / "a.zarr").labels()) == 0
-    assert len(_write(tmp_path / "b.zarr", labels=Boxes.empty()).labels()) == 0
+    assert len(write_recording(tmp_path / "a.zarr").labels()) == 0
+    assert len(write_recording(tmp_path / "b.zarr", labels=Boxes.empty()).labels()) == 0
 
 
 def _write_and_fail(target: Path, events: Events) -> None:
@@ -175,29 +145,29 @@ def _write_and_fail(target: Path, events: Events) -> None:
 
 def test_interrupted_writer_leaves_nothing_behind_and_a_second_one_works(tmp_path: Path) -> None:
     target = tmp_path / "split" / "r.zarr"
-    events = _events(np.arange(10, dtype=np.int64))
+    events = events_at(np.arange(10, dtype=np.int64))
     with pytest.raises(RuntimeError, match="cut off"):
         _write_and_fail(target, events)
     assert list(target.parent.iterdir()) == []
-    _assert_equal(_write(target, events).events(), events)
+    _assert_equal(write_recording(target, events).events(), events)
     assert [child.name for child in target.parent.iterdir()] == ["r.zarr"]
 
 
 def test_leftovers_of_a_killed_process_are_no_recording_and_are_removed_by_the_next_run(tmp_path: Path) -> None:
-    _write(tmp_path / "r.zarr", _events(np.arange(3, dtype=np.int64)))
+    write_recording(tmp_path / "r.zarr", events_at(np.arange(3, dtype=np.int64)))
     shutil.copytree(tmp_path / "r.zarr", tmp_path / ".tmp-r.zarr")
     shutil.copytree(tmp_path / "r.zarr", tmp_path / ".old-r.zarr")
     assert find_stored_recordings(tmp_path) == [tmp_path / "r.zarr"]
-    _write(tmp_path / "r.zarr", _events(np.arange(4, dtype=np.int64)))
+    write_recording(tmp_path / "r.zarr", events_at(np.arange(4, dtype=np.int64)))
     assert [child.name for child in tmp_path.iterdir()] == ["r.zarr"]
     assert open_stored_recording(tmp_path).num_events == 4
 
 
 def test_failed_rewrite_keeps_the_recording_that_was_there(tmp_path: Path) -> None:
-    events = _events(np.arange(3, dtype=np.int64))
-    _write(tmp_path / "r.zarr", events)
+    events = events_at(np.arange(3, dtype=np.int64))
+    write_recording(tmp_path / "r.zarr", events)
     with pytest.raises(OptionError), recording_writer(tmp_path / "r.zarr", SIZE) as writer:
-        writer.add_events().append(_events(np.array([2, 1], np.int64)))
+        writer.add_events().append(events_at(np.array([2, 1], np.int64)))
     _assert_equal(open_stored_recording(tmp_path / "r.zarr").events(), events)
 
 
@@ -223,18 +193,18 @@ def test_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
 
 def test_events_out_of_order_between_batches_raise(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="must not decrease"):
-        _write(tmp_path / "r.zarr", _events(np.array([5], np.int64)), _events(np.array([4], np.int64)))
+        write_recording(tmp_path / "r.zarr", events_at(np.array([5], np.int64)), events_at(np.array([4], np.int64)))
 
 
 @pytest.mark.parametrize(("span", "fits"), [((1 << 32) - 1, True), (1 << 32, False)])
 def test_recording_of_2_to_the_32_us_is_refused_and_one_below_is_kept(tmp_path: Path, span: int, fits: bool) -> None:
     # The index of milliseconds of 71 minutes is 34 MB in memory: only the last batch is long in time.
-    events = _events(np.array([9, 9 + span], np.int64))
+    events = events_at(np.array([9, 9 + span], np.int64))
     if fits:
-        _assert_equal(_write(tmp_path / "r.zarr", events).events(10, 10 + span), events[1:])
+        _assert_equal(write_recording(tmp_path / "r.zarr", events).events(10, 10 + span), events[1:])
     else:
         with pytest.raises(InputError, match=r"must be shorter than 2\*\*32 us"):
-            _write(tmp_path / "r.zarr", events)
+            write_recording(tmp_path / "r.zarr", events)
 
 
 def _edit(path: Path, **attributes: object) -> None:
@@ -259,7 +229,7 @@ def _edit(path: Path, **attributes: object) -> None:
 def test_recording_that_is_not_what_it_should_be_does_not_open(
     tmp_path: Path, attributes: dict[str, object], message: str
 ) -> None:
-    _write(tmp_path / "r.zarr")
+    write_recording(tmp_path / "r.zarr")
     _edit(tmp_path / "r.zarr", **attributes)
     with pytest.raises(InputError, match=message):
         open_stored_recording(tmp_path / "r.zarr")
@@ -303,7 +273,7 @@ def test_search_of_a_folder_that_vanishes_or_refuses_is_one_line(
 
 def test_folder_of_several_recordings_names_one_to_open(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        _write(tmp_path / f"{name}.zarr")
+        write_recording(tmp_path / f"{name}.zarr")
     with pytest.raises(InputError, match="expected one stored recording, found 2") as caught:
         open_stored_recording(tmp_path)
     assert "a.zarr" in caught.value.hint
@@ -327,87 +297,8 @@ def test_unknown_tensor_name_lists_the_known_ones(tmp_path: Path) -> None:
         open_stored_recording(tmp_path / "r.zarr").frames("voxel")
 
 
-@pytest.mark.parametrize("part", ["events/t/c/0", "events/word/c/0", "labels/x/c/0", "frames/histogram/c/0/0/0/0/0"])
-def test_one_flipped_bit_is_found(tmp_path: Path, part: str) -> None:
-    events = _events(np.arange(0, 50_000, 7, dtype=np.int64))
-    representation, pixels = Representation("histogram", 2), fit_pixels(SIZE, SIZE)
-    with recording_writer(tmp_path / "r.zarr", SIZE) as writer:
-        writer.add_events().append(events)
-        writer.add_labels(Boxes.from_xywh(np.arange(40, dtype=np.float32).reshape(10, 4)))
-        buffer = writer.add_frames(representation, pixels, start_us=0, window_us=50_000, stride_us=50_000)
-        buffer.put(representation(events, 0, 50_000, pixels))
-        writer.publish({"num_events": len(events), "t_first_us": 0, "t_last_us": 49_994})
-    stored = bytearray((tmp_path / "r.zarr" / part).read_bytes())
-    # In the middle of the first chunk: a shard ends with an index of 16 bytes for each of its 64 chunks and a crc.
-    middle = (len(stored) - (64 * 16 + 4 if not part.startswith("labels") else 0)) // 2
-    stored[middle] ^= 1
-    (tmp_path / "r.zarr" / part).write_bytes(stored)
-    recording = open_stored_recording(tmp_path / "r.zarr")
-    with pytest.raises(FormatError, match="damaged"):
-        _read_everything(recording)
-
-
-def _read_everything(recording: StoredRecording) -> None:
-    recording.events()
-    recording.labels()
-    list(recording.frames())
-
-
-def _replace_column(recording: Path, name: str, values: NDArray[np.generic]) -> None:
-    shutil.rmtree(recording / name)
-    zarr.open_group(recording, mode="a").create_array(name, data=values)
-
-
-def test_index_that_names_events_that_are_not_there_is_damage(tmp_path: Path) -> None:
-    recording = _write(tmp_path / "r.zarr", _events(np.arange(5000)))
-    assert len(recording.events(0, 1000)) == 1000
-    _replace_column(recording.path, "index/ms", np.array([0, 1000, 9000, 3000, 4000, 5000]))
-    with pytest.raises(FormatError, match="index/ms names events 0 to 9000 of 5000"):
-        open_stored_recording(recording.path).events(0, 2000)
-    _replace_column(recording.path, "index/ms", np.array([0, 1000, 9000, 3000, 4000, 5000])[:0])
-    with pytest.raises(FormatError, match="index/ms is empty"):
-        open_stored_recording(recording.path).events(0, 2000)
-
-
-def test_columns_of_different_lengths_are_damage(tmp_path: Path) -> None:
-    recording = _write(tmp_path / "r.zarr", _events(np.arange(5000)))
-    _replace_column(recording.path, "events/word", np.zeros(4999, np.uint32))
-    with pytest.raises(FormatError, match=r"events/t has shape \(5000,\), events/word \(4999,\)"):
-        open_stored_recording(recording.path).events(0, 1000)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "int64"])
-def test_columns_of_another_type_are_damage_before_a_kernel_sees_them(tmp_path: Path, dtype: str) -> None:
-    recording = _write(tmp_path / "r.zarr", _events(np.arange(50)))
-    _replace_column(recording.path, "events/word", np.zeros(50, dtype))
-    with pytest.raises(FormatError, match=f"events/word of {dtype}, must be uint32"):
-        open_stored_recording(recording.path).events(0, 1000)
-
-
-def test_columns_of_labels_of_different_lengths_are_damage(tmp_path: Path) -> None:
-    labels = Boxes.from_xywh([[1, 2, 3, 4], [0, 0, 2, 2]], t=[3, 5])
-    recording = _write(tmp_path / "r.zarr", _events(np.arange(50)), labels=labels)
-    assert len(recording.labels()) == 2
-    _replace_column(recording.path, "labels/w", np.ones(1))
-    with pytest.raises(FormatError, match="labels are of the shapes"):
-        recording.labels()
-
-
-@pytest.mark.parametrize("num_rows", [1 << 31, 1 << 40])
-def test_labels_that_claim_more_rows_than_memory_holds_are_one_line(tmp_path: Path, num_rows: int) -> None:
-    labels = Boxes.from_xywh([[1, 2, 3, 4], [0, 0, 2, 2]], t=[3, 5])
-    recording = _write(tmp_path / "r.zarr", _events(np.arange(50)), labels=labels)
-    for name in ("t", "x"):
-        metadata = recording.path / "labels" / name / "zarr.json"
-        content = json.loads(metadata.read_text())
-        content["shape"] = content["chunk_grid"]["configuration"]["chunk_shape"] = [num_rows]
-        metadata.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="labels/t: "):
-        recording.labels()
-
-
 def test_windows_of_stamps_beyond_every_width_are_read(tmp_path: Path) -> None:
-    recording = _write(tmp_path / "r.zarr", _events(np.arange(7, 57)))
+    recording = write_recording(tmp_path / "r.zarr", events_at(np.arange(7, 57)))
     assert len(recording.events(-(1 << 70), 1 << 70)) == 50
     assert len(recording.events(10, 1 << 64)) == 47
     for t0_us, t1_us in [(1 << 64, None), (1 << 64, 1 << 70), (None, -(1 << 70))]:
@@ -415,7 +306,7 @@ def test_windows_of_stamps_beyond_every_width_are_read(tmp_path: Path) -> None:
 
 
 def test_tensors_without_a_grid_are_a_format_error(tmp_path: Path) -> None:
-    frames = zarr.open_group(_write(tmp_path / "r.zarr").path, mode="a").create_array(
+    frames = zarr.open_group(write_recording(tmp_path / "r.zarr").path, mode="a").create_array(
         "frames/histogram", shape=(1, 2), dtype="u1", attributes={"start_us": 0, "window_us": "1", "stride_us": 1}
     )
     assert frames.shape == (1, 2)
