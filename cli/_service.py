@@ -223,7 +223,11 @@ def run_sources(context: typer.Context, path: Path, log: StreamLog) -> int:
     specs = read_sources(path, _lists(context), overrides)
 
     def pass_on(name: str, record: dict[str, object]) -> None:
-        is_wanted = record.get("level") == "error" if log.quiet else log.is_json or record["event"] != "progress"
+        # Where a source is to be looked at or asked nobody could guess.
+        if log.quiet:
+            is_wanted = record.get("level") == "error" or record["event"] in ("page", "metrics")
+        else:
+            is_wanted = log.is_json or record["event"] != "progress"
         if is_wanted:
             log.write({**record, "source": name}, prefix=f"[{name}] ")
 

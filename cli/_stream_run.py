@@ -181,7 +181,7 @@ def _say_outcome(run: _Run) -> None:
     if run.recorder is not None and run.recorder.summary is not None:
         target, num_events = run.recorder.target, run.recorder.summary.num_events
         log.say("record", f"wrote {target} ({num_events:,} events)", output=target, recorded=num_events)
-    if run.wanted.trace is not None and run.wanted.trace.num_windows:
+    if run.wanted.trace is not None and run.wanted.trace.is_written:
         log.say("profile", f"wrote {run.wanted.trace.path}", output=str(run.wanted.trace.path))
     if run.watch is not None:
         _say_delay(run.watch, log)

@@ -18,6 +18,10 @@ _LARGEST_WEIGHT = 127
 """Of 8 bits with sign, the same on both sides of zero."""
 
 
+_convolve: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+"""Looked up once: no instance may hold it, since an operator cannot be pickled."""
+
+
 def can_pack(dtype: torch.dtype) -> bool:
     """Return whether this build and CPU pack kernels of `dtype`."""
     known = all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_convolution_weight", "_convolution_pointwise"))
@@ -44,7 +48,6 @@ class PackedConv2d(nn.Module):
         super().__init__()
         self.stride, self.padding = list(conv.stride), [int(side) for side in conv.padding]
         self.weight, self.bias = conv.weight, conv.bias
-        self._convolve = torch.ops.mkldnn._convolution_pointwise
         self._arguments: tuple[Any, ...] = ()
         self._packed_for: torch.Size | None = None
 
@@ -55,7 +58,7 @@ class PackedConv2d(nn.Module):
             packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *geometry, list(x.shape))
             self._arguments = (packed, self.bias, *geometry, "none", [], "")
             self._packed_for = x.shape
-        result: Tensor = self._convolve(x, *self._arguments)
+        result: Tensor = _convolve(x, *self._arguments)
         return result
 
 

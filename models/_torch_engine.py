@@ -1,7 +1,14 @@
 """The step in torch: packed kernels, channels_last, and neurons that move their membranes on in place."""
 
+import copy
+from inspect import signature
+from typing import Any
+
 import torch
 from torch import Tensor, fx, nn
+from torch.fx.proxy import GraphAppendingTracer
+
+from eventdet.errors import OptionError
 
 from . import _lif_cpu
 from ._block_layers import OnePassAddJoined, OnePassEncoding, OnePassMaxPool
@@ -16,7 +23,7 @@ __all__ = ["InPlaceLIF", "TorchEngine"]
 
 
 _KEPT_BYTES = 16 << 20
-"""More than any layer of a clip puts out; glibc learns from blocks of up to 32 MiB."""
+"""More than any layer of a clip of Gen1 puts out; glibc learns from blocks of up to 32 MiB."""
 
 
 class InPlaceLIF(LIF):
@@ -31,6 +38,8 @@ class InPlaceLIF(LIF):
         if v is None:
             v = torch.zeros_like(split_steps(x, membranes.num_steps)[0], dtype=torch.float32)
         membranes.put(v)
+        if len(x) != membranes.num_steps * len(v):
+            raise OptionError(f"the batch must be that of the state, {len(v)}, got {len(x) // membranes.num_steps}")
         return _lif_cpu.forward_folded_(x, v, DECAY, THRESHOLD, spike_dtype=self.spike_dtype or x.dtype)
 
 
@@ -87,31 +96,46 @@ def _keep_freed_memory() -> None:
     torch.empty(_KEPT_BYTES, dtype=torch.uint8)
 
 
-class _LeafTracer(fx.Tracer):
-    """Looks into modules of modules alone."""
+class _Noting(nn.Module):
+    """Stands for a leaf while a module's calls are written down."""
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Return whether a module is one call."""
-        return not any(m.children())
+    def __init__(self, place: str, tracer: GraphAppendingTracer) -> None:
+        super().__init__()
+        self._place, self._tracer = place, tracer
+
+    def forward(self, *args: Any) -> fx.Proxy:
+        """Return the call."""
+        return self._tracer.create_proxy("call_module", self._place, args, {})
 
 
 def _flat(module: nn.Module) -> fx.GraphModule:
     """Return a module as one function that calls its leaves.
 
-    Blocks within blocks cost more than it seems: between two convolutions the interpreter has left the caches.
+    Blocks within blocks cost more than it seems: between two convolutions the interpreter has left the caches. A twin
+    of the module writes its calls down, since torch's own tracer changes what a call of any module is while it traces,
+    for other threads too.
     """
-    graph = _LeafTracer().trace(module)
-    leaves: dict[str, nn.Module] = {}
-    for node in [node for node in graph.nodes if node.op == "call_module"]:
-        leaf = module.get_submodule(str(node.target))
-        if isinstance(leaf, nn.Identity):
+    graph = fx.Graph()
+    tracer = GraphAppendingTracer(graph)
+    inputs = [fx.Proxy(graph.placeholder(name), tracer) for name in signature(module.forward).parameters]
+    graph.output(tracer.create_arg(_noting(module, "", tracer)(*inputs)))
+    for node in list(graph.nodes):
+        if node.op == "call_module" and isinstance(module.get_submodule(str(node.target)), nn.Identity):
             node.replace_all_uses_with(node.all_input_nodes[0])
             graph.erase_node(node)
-        else:
-            # Side by side: a way through modules is a search in each.
-            node.target = str(node.target).replace(".", "_")
-            leaves[node.target] = leaf
-    return fx.GraphModule(leaves, graph)
+    return fx.GraphModule(module, graph)
+
+
+def _noting(module: nn.Module, place: str, tracer: GraphAppendingTracer) -> nn.Module:
+    """Return a twin that shares everything with a module but has :class:`_Noting` for leaves."""
+    if not any(module.children()) and not isinstance(module, (nn.ModuleList, nn.Sequential)):
+        return _Noting(place, tracer)
+    twin = copy.copy(module)
+    twin._modules = {
+        name: None if child is None else _noting(child, f"{place}.{name}".lstrip("."), tracer)
+        for name, child in module._modules.items()
+    }
+    return twin
 
 
 def _round_spike_convs(network: Detector) -> None:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ._json import parse_json
+from ._json import parse_metadata
 
 __all__ = ["digest_of_file", "find_damaged_files", "seal", "sync"]
 
@@ -32,7 +32,7 @@ def seal(group: Path) -> None:
     for path in _files_below(group):
         files[path.relative_to(group).as_posix()] = {"size": path.stat().st_size, "sha256": digest_of_file(path)}
     del files[_METADATA]
-    document = parse_json((group / _METADATA).read_bytes())
+    document = parse_metadata((group / _METADATA).read_bytes())
     document["attributes"] |= {"files": files, "sha256": _ZEROS}
     text = json.dumps(document, indent=2)
     sealed = text.replace(_OWN_DIGEST.format(_ZEROS), _OWN_DIGEST.format(_digest_of(text)), 1)
@@ -75,7 +75,7 @@ def find_damaged_files(group: Path, *, deep: bool) -> Iterator[tuple[str, str]]:
         What is wrong, in a few words.
     """
     text = (group / _METADATA).read_text("utf-8")
-    attributes: dict[str, Any] = parse_json(text)["attributes"]
+    attributes: dict[str, Any] = parse_metadata(text)["attributes"]
     listed, digest = attributes.get("files"), attributes.get("sha256")
     if not isinstance(listed, dict) or not isinstance(digest, str):
         yield _METADATA, "has no checksums"

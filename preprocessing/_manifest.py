@@ -14,7 +14,7 @@ from typing import Any
 from eventdet.errors import FormatError, OutputError
 
 from ._checksums import sync
-from ._json import parse_json
+from ._json import parse_metadata
 from ._locks import locked
 from .locations import is_local
 
@@ -67,7 +67,7 @@ def read_manifest(store: Path) -> dict[str, Entry]:
     entries = {}
     for number, line in enumerate(text.split("\n")[:-1], 1):
         try:
-            entry = parse_json(line)
+            entry = parse_metadata(line)
             checksum = entry.pop("crc32")
             entries[entry["path"]] = entry
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -158,7 +158,7 @@ def _inspect(recording: StoredRecording) -> StoredRecordingInfo:
         return _facts(recording)
     except EventdetError:
         raise
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         # Metadata that are not as written can hold anything, in any place.
         raise FormatError(f"{recording.path}: damaged metadata ({error})", hint="run eventdet verify") from error
 

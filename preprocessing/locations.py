@@ -65,8 +65,12 @@ def _reach(url: str) -> None:
     from upath import UPath
 
     try:
-        # Of a bucket itself s3fs says no, whatever the reason; of what is in it, the reason.
-        UPath(url).exists()
+        try:
+            # Of a bucket itself s3fs says no, whatever the reason; of what is in it, the reason.
+            UPath(url).exists()
+        except PermissionError:
+            # Who may read but not list is told so of a folder, and not of a file in it.
+            UPath(url, "zarr.json").exists()
     except _client_errors() as error:
         raise InputError(
             f"{url}: cannot be reached ({error})", hint="look at the address and the credentials of the service"

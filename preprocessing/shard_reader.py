@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from eventdet.errors import EventdetError, FormatError, InputError, OptionError
 
-from ._json import parse_json
+from ._json import parse_metadata
 from ._packing import CHECKSUM_BYTES
 from ._row_layout import MISSING, RowLayout, parse_layout
 from .locations import is_local
@@ -71,7 +71,7 @@ def open_rows(path: Path) -> RowReader:
         When the metadata are missing or damaged.
     """
     try:
-        metadata = parse_json((path / "zarr.json").read_bytes())
+        metadata = parse_metadata((path / "zarr.json").read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(metadata, dict):

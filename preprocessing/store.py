@@ -17,7 +17,7 @@ from eventdet.geometry import SensorSize
 from eventdet.report import ReadReport
 from eventdet.triggers import Triggers
 
-from ._json import parse_json
+from ._json import parse_metadata
 from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES, unpack_words
 from .locations import as_location
 from .representations import Representation, Tensor
@@ -144,7 +144,7 @@ def _require_integers(path: Path, attributes: Any, names: Iterable[str]) -> None
 def _read_attributes(path: Path) -> Mapping[str, Any]:
     metadata = path / "zarr.json"
     try:
-        content = parse_json(metadata.read_bytes())
+        content = parse_metadata(metadata.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: not a stored recording", hint="make one with eventdet convert") from error
     except OSError as error:

@@ -118,7 +118,7 @@ def verify_recording(folder: Path, *, deep: bool) -> Iterator[tuple[str, str]]:
         damaged = list(find_damaged_files(folder, deep=deep))
         # A damaged file has been told; what it would contradict needs no second line.
         yield from damaged or find_contradictions(recording, deep=deep)
-    except (EventdetError, OSError, ValueError, KeyError, TypeError) as error:
+    except (EventdetError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         # Metadata that are not as written can hold anything, in any place.
         yield "", f"cannot be read ({str(error).removeprefix(f'{folder}: ')})"
 

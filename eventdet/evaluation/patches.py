@@ -71,7 +71,9 @@ class PatchSummary:
 
     def share_framed(self, kind: str, score: float) -> float:
         """Return the share of the patches of a kind with a car of at least this score, framed as `FRAMED_IOU` says."""
-        return float(np.mean([each.framed_score >= score for each in self.scores if each.kind == kind]))
+        framed = [each.framed_score for each in self.scores if each.kind == kind]
+        # At a score of 0 too a patch without a box is not framed.
+        return float(np.mean([best > 0 and best >= score for best in framed]))
 
     def to_dict(self, score: float) -> dict[str, object]:
         """Return everything as values that JSON can hold; `score` as in :meth:`share_framed`."""

@@ -15,7 +15,7 @@ _NANOSECONDS = 1_000_000_000
 
 def in_time_order(events: Events, start_us: int) -> Events:
     """Return the events of one step sorted by stamp; equal stamps keep their order."""
-    # Offsets in 16 bits are sorted by radix, several times as fast; a step of a scene is at most 8 ms.
+    # Offsets in 16 bits are sorted by radix, several times as fast; a step of a scene is at most 10 ms.
     offset = events.t - start_us
     dense = offset.astype(np.uint16) if len(events) and offset.max() < 1 << 16 else offset
     return events[np.argsort(dense, kind="stable")]

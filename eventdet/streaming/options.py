@@ -112,7 +112,7 @@ class StreamOptions:
         """
         rules = [f"conf {self.conf:g}", f"iou {self.iou:g}", f"at most {self.max_detections} boxes", f"fit {self.fit}"]
         if self.track:
-            rules.append("tracks")
+            rules.append(f"tracks found at {self._tracking.high_score:g} and begun at {self._tracking.new_score:g}")
         if self.start_us is not None:
             rules.append(f"from {self.start_us} us")
         if self.window_events is not None and self.window_us is None:
@@ -127,14 +127,12 @@ class StreamOptions:
 
         A low `conf` leaves the scores of its rules as they are: with them it would find more false tracks than objects.
         """
-        if not self.track:
-            return None
-        rules = replace(
-            _TRACKING,
-            high_score=max(self.conf, _TRACKING.high_score),
-            new_score=max(self.conf, _TRACKING.new_score),
-        )
-        return Tracker(rules, sensor_size=sensor_size)
+        return Tracker(self._tracking, sensor_size=sensor_size) if self.track else None
+
+    @property
+    def _tracking(self) -> TrackerConfig:
+        high_score, new_score = max(self.conf, _TRACKING.high_score), max(self.conf, _TRACKING.new_score)
+        return replace(_TRACKING, high_score=high_score, new_score=new_score)
 
     def grid(self, trained_us: int) -> WindowGrid:
         """Return where the windows lie.

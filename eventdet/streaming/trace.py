@@ -52,6 +52,9 @@ class TraceLog:
         self.num_windows = 0
         """Windows seen; the newest of them are kept."""
 
+        self.is_written = False
+        """Whether the file has been written."""
+
     def add(self, seq: int, spans: tuple[Span, ...]) -> None:
         """Keep the spans of a window."""
         self._windows.append((seq, spans))
@@ -95,3 +98,4 @@ class TraceLog:
             part.discard()
             raise
         part.keep()
+        self.is_written = True

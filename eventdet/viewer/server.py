@@ -91,10 +91,11 @@ class LivePage:
         self._socket = _bind(host, port)
         self._host, self._port = host, int(self._socket.getsockname()[1])
         self._clients: set[_Client] = set()
-        self._num_pages = self._num_taken = 0
+        self._num_pages = 0
+        # Of windows: how many were taken, and the number of the newest of them.
+        self._taken = (0, 0)
         # One value, since two threads look: the number of the newest window, from 1 on, and its message.
         self._newest = (0, b"")
-        self._newest_taken = 0
         self._farewell = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         config = uvicorn.Config(
@@ -116,7 +117,9 @@ class LivePage:
     @property
     def audience(self) -> Audience:
         """Who has looked on so far; any thread may ask."""
-        return Audience(self._num_pages, self._num_taken, self._newest[0], self._newest_taken < self._newest[0])
+        # In this order, and a window that was taken has been shown: so none that is taken meanwhile counts as lost.
+        shown, (taken, newest_taken) = self._newest[0], self._taken
+        return Audience(self._num_pages, taken, max(shown, newest_taken), newest_taken < shown)
 
     def show(self, message: bytes) -> None:
         """Let every page draw a window, a message of `encode_frame`, as soon as it can; never waits."""
@@ -231,9 +234,8 @@ class LivePage:
             return
 
     def _take(self, number: int) -> None:
-        if number > self._newest_taken:
-            self._newest_taken = number
-            self._num_taken += 1
+        if number > self._taken[1]:
+            self._taken = (self._taken[0] + 1, number)
 
     def _knows(self, token: str | None) -> bool:
         return token is not None and secrets.compare_digest(token.encode(), self._token.encode())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eventdet.preprocessing._json import parse_json
+from eventdet.preprocessing._json import parse_metadata
 
 from ._published import published_file
 
@@ -23,7 +23,7 @@ def digest(values: Mapping[str, Any]) -> str:
 def read_note(folder: Path) -> dict[str, Any]:
     """Return the note of a folder; empty when there is none that can be read."""
     try:
-        note = parse_json((folder / _NAME).read_bytes())
+        note = parse_metadata((folder / _NAME).read_bytes())
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}

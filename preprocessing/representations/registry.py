@@ -243,7 +243,7 @@ class Representation:
             )
         try:
             return cls(name, bins, **parameters)
-        except (OptionError, TypeError) as error:
+        except (OptionError, TypeError, OverflowError) as error:
             # A name of a parameter that is no text, or one of the constructor's own, is a TypeError.
             raise FormatError(f"not a {name}: {error}") from error
 

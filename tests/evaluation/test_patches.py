@@ -85,6 +85,7 @@ def test_a_box_frames_a_patch_when_their_overlap_is_above_one_half() -> None:
     )
     assert summary.share_framed("cars", 0.6) == 0.5
     assert summary.share_framed("background", 0.6) == 0.0
+    assert summary.share_framed("background", 0.0) == 0.0
 
 
 def test_noise_lies_around_the_place_and_leaves_the_events_alone() -> None:

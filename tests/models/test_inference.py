@@ -1,5 +1,7 @@
 """The streaming form against the training form."""
 
+import pickle
+import threading
 from functools import partial
 from typing import Any
 
@@ -156,6 +158,51 @@ def test_stream_of_another_size_than_before_is_refused(detector: Detector, windo
     stream.step(windows[0])
     with pytest.raises(OptionError, match="shape"):
         stream.step(torch.zeros(1, 2, 96, 96, dtype=torch.uint8))
+
+
+def test_stream_of_more_pictures_than_before_is_refused_and_goes_on_with_as_many(
+    detector: Detector, windows: Tensor
+) -> None:
+    stream, undisturbed = (StreamingDetector(detector, dtype="float32") for _ in range(2))
+    for each in (stream, undisturbed):
+        each.step(windows[0])
+    with pytest.raises(OptionError, match="batch must be that of the state, 1, got 4"):
+        stream.step(windows[:4, 0])
+    for ours, reference in zip(stream.step(windows[1]), undisturbed.step(windows[1]), strict=True):
+        assert torch.equal(ours, reference)
+
+
+def test_stream_that_has_not_begun_can_be_pickled(detector: Detector, windows: Tensor) -> None:
+    stream = StreamingDetector(detector, dtype="float32")
+    twin = pickle.loads(pickle.dumps(stream))
+    for ours, reference in zip(twin.step(windows[0]), stream.step(windows[0]), strict=True):
+        assert torch.equal(ours, reference)
+
+
+def test_a_detector_is_made_while_another_thread_runs_one(windows: Tensor) -> None:
+    small = build_detector("ems-nano").eval()
+    expected = StreamingDetector(small, dtype="float32").step(windows[0])
+    made = threading.Event()
+    seen: list[bool | Exception] = []
+
+    def run() -> None:
+        stream = StreamingDetector(small, dtype="float32")
+        try:
+            while not made.is_set() or not seen:
+                stream.reset()
+                pairs = zip(stream.step(windows[0]), expected, strict=True)
+                seen.append(all(torch.equal(ours, reference) for ours, reference in pairs))
+        except Exception as error:
+            seen.append(error)
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    for _ in range(5):
+        StreamingDetector(small, dtype="float32")
+    made.set()
+    runner.join()
+    assert seen
+    assert all(each is True for each in seen), seen
 
 
 def test_unknown_dtype_is_refused(detector: Detector) -> None:
