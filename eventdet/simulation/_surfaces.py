@@ -74,8 +74,9 @@ def common_columns(
     strides = np.isin(objects.face[seen], (column.WALKER, column.PERSON, column.RIDER))
     rows[:, :, column.SWING] = np.where(strides, gait, place)
     vehicle = (objects.class_id[seen] >= 0) | (objects.shape[seen] >= 0)
-    ridden = (objects.face[seen] == column.MOTORBIKE) & (objects.height[seen] > column.RIDDEN_M)
-    glow = np.where(vehicle | ridden, light[column.HEADLAMPS], light[column.LIT_WINDOWS])
+    bike, ridden = objects.face[seen] == column.MOTORBIKE, objects.height[seen] > column.RIDDEN_M
+    glow = np.where(vehicle | (bike & ridden), light[column.HEADLAMPS], light[column.LIT_WINDOWS])
+    glow[bike & ~ridden] = 0.0
     lamp = _LAMP_GLOW * light[column.STREET_LAMPS]
     rows[:, :, column.GLOW] = np.where(objects.face[seen] == column.LAMP, lamp, glow)
     flat = np.isin(objects.face[seen], (column.FACADE, column.CRATE, column.BRIDGE, column.SIGN))

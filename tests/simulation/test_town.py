@@ -98,6 +98,7 @@ def test_motorbikes_are_parked_and_ridden_and_only_ridden_ones_have_lights() -> 
         shown = shown[shown[:, column.LATERAL] != column.VEHICLE]
         lit = shown[:, column.HEIGHT] > column.RIDDEN_M
         assert (shown[lit, column.GLOW] == scene.light[column.HEADLAMPS]).all()
+        assert not shown[~lit, column.GLOW].any()
     assert parked > oncoming > 0
     assert crossing > 0
     assert leading > 0
