@@ -32,6 +32,10 @@ _TOWN_STEP_PIXELS = 2.5
 _TOWN_STEP_LIMITS_US = (1_000, 10_000)
 _FLICKER_HZ = 100.0
 _NO_CROSSING = (1e9, 1e9)
+
+_BEHIND_CROSSING_M = 4.0
+"""How far behind a crossing road the camera sees nothing of its marks any more: they end 5.4 m behind it, and a picture
+begins 2 m ahead."""
 _TURN_IN_VIEW_M = 90.0
 _SMOOTHER = 0.35
 """Grain of the ground in built-up streets, where much else moves, against a plain one's."""
@@ -162,7 +166,8 @@ class Scene:
         return View(camera, surfaces, throwers, light, drive.bend_m(np.arange(float(column.BEND_LENGTH)), t_s))
 
     def _set_crossing(self, camera: NDArray[np.float64]) -> None:
-        ahead = ((start, stop) for start, stop in self.crossings if stop > camera[column.CAMERA_Z])
+        behind_m = camera[column.CAMERA_Z] - _BEHIND_CROSSING_M
+        ahead = ((start, stop) for start, stop in self.crossings if stop > behind_m)
         turn = self.drive.turn
         if turn is not None and camera[column.CAMERA_Z] > turn.start_m - _TURN_IN_VIEW_M:
             ahead = (road for road in self.crossings if road[0] < turn.lane_m < road[1])

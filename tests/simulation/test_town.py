@@ -212,3 +212,14 @@ def test_nobody_walks_or_drives_through_the_camera(seed: int) -> None:
         dx = objects.x + objects.speed_x * t_s - poses[:, 0]
         dz = objects.z + objects.speed_z * t_s + 0.5 * objects.depth - poses[:, 1]
         assert not (moving & (np.hypot(dx, dz) < 1.0)).any()
+
+
+@pytest.mark.parametrize("seed", [2, 8])
+def test_a_crossing_road_is_left_when_nothing_of_it_is_in_the_picture(seed: int) -> None:
+    scene = make_scene(seed, 6_000_000, preset="gen1")
+    starts = [scene.view(t_us).camera[column.CROSS_START] for t_us in range(0, 6_000_000, 20_000)]
+    left_us = 20_000 * next(k for k in range(1, len(starts)) if starts[k] != starts[k - 1])
+    renderer = Renderer(scene)
+    logs = [np.log(renderer.light(t_us) + 1e-6) for t_us in (left_us - 40_000, left_us - 20_000, left_us)]
+    before, then = (float((np.abs(b - a) > 0.2).mean()) for a, b in pairwise(logs))
+    assert then < 1.2 * before
