@@ -94,7 +94,7 @@ def _write_events(file: "h5py.Group", events: Events, packing: Any) -> None:
     """
     stamps = np.arange(int(events.t[-1]) // 1000 + 2) * 1000
     file["ms_to_idx"] = np.searchsorted(events.t, stamps)
-    columns = {"t": events.t.astype(np.uint32), "x": events.x, "y": events.y, "p": events.p}
+    columns: dict[str, NDArray[Any]] = {"t": events.t.astype(np.uint32), "x": events.x, "y": events.y, "p": events.p}
     for name, column in columns.items():
         rows = file.create_dataset(f"events/{name}", (_WIDE_CHUNK,), column.dtype, maxshape=(None,), **packing)
         rows.resize(len(column), axis=0)

@@ -25,7 +25,7 @@ SOFT = 2
 
 
 def _widen(value: Any) -> Any:
-    """Return the number that `value` stands for."""
+    """Return the number that `value` stands for; kernels get the overload below for it, Python never comes here."""
     raise NotImplementedError
 
 
@@ -45,7 +45,7 @@ def _overload_widen(value: Any) -> Callable[[Any], Any]:
 
 
 def _narrow(value: Any, like: Any) -> Any:
-    """Return `value` in the storage type of `like`, rounded to nearest even."""
+    """Return `value` in the storage type of `like`, rounded to nearest even; an overload too."""
     raise NotImplementedError
 
 

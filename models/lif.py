@@ -9,6 +9,7 @@ backward through time that keeps one byte a neuron and step, and fused kernels o
 byte matters: a backward that tests a rounded membrane again would disagree with its forward about who fired.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -209,7 +210,7 @@ def silu_neurons(x: Tensor, v0: Tensor | None = None, *, decay: float = DECAY) -
     return torch.stack(outputs), v
 
 
-class Neurons(nn.Module):
+class Neurons(nn.Module, ABC):
     """A layer with a membrane for activations with the steps folded into the batch, ``[T*B, C, H, W]``."""
 
     def forward(self, x: Tensor, membranes: Membranes) -> Tensor:
@@ -218,9 +219,9 @@ class Neurons(nn.Module):
         membranes.put(v)
         return outputs.flatten(0, 1)
 
+    @abstractmethod
     def run(self, x: Tensor, v0: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return outputs, shape (T, B, C, H, W), and the last membrane, shape (B, C, H, W)."""
-        raise NotImplementedError
 
 
 class LIF(Neurons):

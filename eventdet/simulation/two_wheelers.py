@@ -31,7 +31,7 @@ def riders(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Draws) 
     for start, stop in crossings:
         if draw.chance(0.4):
             speed = draw.choice((-1.0, 1.0)) * draw.uniform(2.5, 6.0)
-            meets_s = next((t for t, place in plan.stops if start - 20.0 < place < stop), 0.0) + draw.uniform(-3.0, 3.0)
+            meets_s = _stop_s(plan, start, stop) + draw.uniform(-3.0, 3.0)
             look = {"albedo": draw.uniform(0.05, 0.7), "tone": 1.0, "gait_hz": 1.2, "flip": float(speed < 0.0)}
             made.append(Item(x=-speed * meets_s, z=start + 1.0, speed_x=speed, face=RIDER, **size, **look))
     return made
@@ -72,7 +72,7 @@ def motorbikes(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Dra
         if draw.chance(0.35):
             speed = draw.choice((-1.0, 1.0)) * draw.uniform(4.0, 11.0)
             lane = start + (0.27 if speed > 0.0 else 0.73) * (stop - start)
-            meets_s = next((t for t, place in plan.stops if start - 20.0 < place < stop), 0.0) + draw.uniform(-3.0, 3.0)
+            meets_s = _stop_s(plan, start, stop) + draw.uniform(-3.0, 3.0)
             motion = {"speed_x": speed, "tone": 1.0, "flip": float(speed < 0.0)}
             made.append(_motorbike(draw, x=-speed * meets_s, z=lane, **motion))
     return made
@@ -81,3 +81,8 @@ def motorbikes(plan: StreetPlan, crossings: list[tuple[float, float]], draw: Dra
 def _motorbike(draw: Draws, *, x: float, z: float, tone: float = 0.0, height: float = 1.75, **motion: float) -> Item:
     look = {"albedo": draw.octaves(0.05, 4.0), "tone": tone + draw.uniform(0.0, 0.99), "phase": draw.uniform()}
     return Item(x=x, z=z, width=2.1 if tone >= 1.0 else 1.1, height=height, face=MOTORBIKE, **look, **motion)
+
+
+def _stop_s(plan: StreetPlan, start: float, stop: float) -> float:
+    """Return when the camera stops before a crossing road, 0 where it does not."""
+    return next((t for t, place in plan.stops if start - 20.0 < place < stop), 0.0)
