@@ -81,7 +81,12 @@ def command(
         int | None,
         typer.Option(help="Windows between resets; default: what the model was trained on.", min=1, show_default=False),
     ] = None,
-    conf: Annotated[float, typer.Option(help="Lowest score of a detection.", min=0.0, max=1.0)] = 0.25,
+    conf: Annotated[
+        float,
+        typer.Option(
+            help="Lowest score of a detection; tracks begin and are found by scores of their own.", min=0.0, max=1.0
+        ),
+    ] = 0.25,
     iou: Annotated[
         float, typer.Option(help="Overlap above which the lower score is suppressed.", min=0.0, max=1.0)
     ] = 0.45,
