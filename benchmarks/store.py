@@ -134,7 +134,7 @@ def _event_rows(recording: StoredRecording, file: "h5py.File", *, repeats: int) 
         ),
         "50 ms of events, unpacking alone": (
             _unpacking(recording, starts),
-            "the limit of the codec: the chunks that the windows need, in memory",
+            "numcodecs: the chunks that the windows need, whole, in memory",
         ),
     }
     return compare(contenders, work=_READS, unit="/CPU-s", repeats=repeats)
@@ -192,6 +192,7 @@ class _EventColumns:
 
 
 def _frame_rows(label: str, recording: StoredRecording, dataset: Any, *, repeats: int) -> list[BenchmarkRow]:
+    import h5py
     import zarr
 
     frames = recording.frames()
@@ -205,6 +206,11 @@ def _frame_rows(label: str, recording: StoredRecording, dataset: Any, *, repeats
         window = frames.window(index)
         frames.representation.fill(recording.events(*window), *window, pixels, out[0])
 
+    def as_rvt(index: int) -> object:
+        # What RVT's loader does at every read (get_event_repr_torch of its sequence_base.py).
+        with h5py.File(dataset.file.filename, "r") as file:
+            return file[label][index : index + 1]
+
     reads: dict[str, tuple[Callable[[int], object], str]] = {
         "eventdet": (
             lambda index: frames.rows.read(index, index + 1, out),
@@ -214,8 +220,9 @@ def _frame_rows(label: str, recording: StoredRecording, dataset: Any, *, repeats
         "Zarr API": (lambda index: array[index], f"zarr {version('zarr')}, the same array"),
         "h5py": (
             lambda index: dataset.read_direct(out[0], index),
-            f"h5py {version('h5py')}, as RVT stores: blosc zstd 1, byte shuffle",
+            f"h5py {version('h5py')}, as RVT stores: blosc zstd 1, byte shuffle; file open, memory at hand",
         ),
+        "h5py, as RVT reads": (as_rvt, "the same, the file opened and an array made for every read"),
         "unpacking alone": (lambda index: zstd.decompress(packed[index], out), "the limit of the codec"),
         "copy of the tensor": (lambda _: np.copyto(out, source), "the limit: memory to memory"),
     }

@@ -46,7 +46,6 @@ __all__ = [
     "hidden_names",
     "pack_words",
     "target_of_hidden",
-    "unpack_words",
 ]
 
 FORMAT = "eventdet-recording"
@@ -121,17 +120,6 @@ def pack_words(events: Events) -> NDArray[np.uint32]:
     words |= events.y.astype(np.uint32) << np.uint32(14)
     words |= events.p.astype(np.uint32) << np.uint32(28)
     return words
-
-
-def unpack_words(stamps: NDArray[np.uint32], words: NDArray[np.uint32], *, base_us: int = 0) -> Events:
-    """Return the events of DAT words, each stamp taken as microseconds after `base_us`."""
-    from ._word_kernels import unpack_columns
-
-    num_events = len(words)
-    t, x, y = np.empty(num_events, np.int64), np.empty(num_events, np.uint16), np.empty(num_events, np.uint16)
-    p = np.empty(num_events, np.uint8)
-    unpack_columns(stamps, words, base_us, t, x, y, p)
-    return Events(t, x, y, p)
 
 
 def create_event_column(group: "zarr.Group", name: str) -> ShardWriter:

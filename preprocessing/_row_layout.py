@@ -54,6 +54,11 @@ class RowLayout:
         """Bytes of an unpacked chunk."""
         return self.chunk_rows * prod(self.shape[1:]) * self.dtype.itemsize
 
+    @property
+    def is_column_of_words(self) -> bool:
+        """Whether a part of a chunk can be unpacked, as `_blosc_kernels` does it."""
+        return self.unpack is _unpack_blosc and self.dtype == np.uint32 and len(self.shape) == 1
+
 
 def _unpack_zstd(data: memoryview, size: int, out: NDArray[np.uint8] | None) -> Any:
     # A frame of another size would leave a part of `out` as it was, without a word.

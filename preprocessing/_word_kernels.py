@@ -1,10 +1,12 @@
-"""Stored stamps and words into columns, compiled by Numba."""
+"""Stored stamps and words into events, compiled by Numba."""
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["find_span", "unpack_columns"]
+from eventdet.events import Events
+
+__all__ = ["find_span", "unpack_words"]
 
 _COORDINATE = np.uint32(0x3FFF)
 _Y_SHIFT = np.uint32(14)
@@ -36,7 +38,7 @@ def find_span(stamps: NDArray[np.uint32], first: int, stop: int) -> tuple[int, i
 
 
 @njit(cache=True, nogil=True)
-def unpack_columns(
+def _fill_columns(
     stamps: NDArray[np.uint32], words: NDArray[np.uint32], base_us: int,
     t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8],
 ) -> None:  # fmt: skip
@@ -47,3 +49,10 @@ def unpack_columns(
         x[i] = word & _COORDINATE
         y[i] = (word >> _Y_SHIFT) & _COORDINATE
         p[i] = (word >> _ON_SHIFT) & _ON
+
+
+def unpack_words(stamps: NDArray[np.uint32], words: NDArray[np.uint32], *, base_us: int = 0) -> Events:
+    """Return the events of DAT words, each stamp taken as microseconds after `base_us`."""
+    events = Events.empty(len(words))
+    _fill_columns(stamps, words, base_us, events.t, events.x, events.y, events.p)
+    return events

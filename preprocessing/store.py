@@ -18,7 +18,8 @@ from eventdet.report import ReadReport
 from eventdet.triggers import Triggers
 
 from ._json import parse_metadata
-from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES, unpack_words
+from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES
+from ._stored_events import StoredEvents
 from .locations import as_location
 from .representations import Representation, Tensor
 from .shard_reader import RowReader, open_rows
@@ -281,30 +282,11 @@ class StoredRecording:
         FormatError
             When the stored bytes are damaged.
         """
-        from ._word_kernels import find_span
-
-        base_us = int(self.attributes["t_base_us"])
-        # No stamp is beyond 32 bits, and no number beyond 64 comes into a kernel.
-        first = 0 if t0_us is None else min(max(0, t0_us - base_us), 1 << 32)
-        stop = (1 << 32) if t1_us is None else min(max(first, t1_us - base_us), 1 << 32)
-        (stamps, packed), index = self._event_columns, self._milliseconds
-        last_entry = len(index) - 1
-        read_from = int(index[min(first // 1000, last_entry)])
-        read_to = int(index[min(-(-stop // 1000), last_entry)])
-        if not 0 <= read_from <= read_to <= stamps.shape[0]:
-            raise self._damaged(f"index/ms names events {read_from} to {read_to} of {stamps.shape[0]}")
-        offsets = stamps.read(read_from, read_to)
-        low, high = find_span(offsets, first, stop)
-        return unpack_words(offsets[low:high], packed.read(read_from + low, read_from + high), base_us=base_us)
+        return self._stored_events.between(t0_us, t1_us)
 
     def chunks(self, num_events: int = 1 << 18, *, first: int = 0) -> Iterator[Events]:
         """Yield the events from number `first` on, in batches that are never empty; raises as `events`."""
-        base_us = int(self.attributes["t_base_us"])
-        stamps, packed = self._event_columns
-        num_stored = stamps.shape[0]
-        for start in range(first, num_stored, num_events):
-            stop = min(start + num_events, num_stored)
-            yield unpack_words(stamps.read(start, stop), packed.read(start, stop), base_us=base_us)
+        return self._stored_events.chunks(num_events, first=first)
 
     def frames(self, name: str | None = None) -> StoredFrames:
         """Return the stored tensors of one representation; without a name, the only one there is.
@@ -352,7 +334,9 @@ class StoredRecording:
         columns = {name: self._column(f"labels/{name}") for name in LABEL_DTYPES}
         shapes = {column.shape for column in columns.values()}
         if shapes != {(len(columns["t"]),)}:
-            raise self._damaged(f"labels are of the shapes {sorted(shapes)}")
+            raise FormatError(
+                f"{self.path}: damaged, labels are of the shapes {sorted(shapes)}", hint="convert the recording again"
+            )
         x, y, w, h = (columns.pop(name) for name in ("x", "y", "w", "h"))
         return Boxes.from_xyxy(np.stack([x, y, x + w, y + h], axis=1), **columns)
 
@@ -363,23 +347,10 @@ class StoredRecording:
         return Triggers(**{name: self._column(f"triggers/{name}") for name in TRIGGER_DTYPES})
 
     @cached_property
-    def _milliseconds(self) -> NDArray[np.int64]:
-        index = self._column("index/ms")
-        if not len(index):
-            raise self._damaged("index/ms is empty")
-        return index
-
-    @cached_property
-    def _event_columns(self) -> tuple[RowReader, RowReader]:
-        """Stamps and words."""
+    def _stored_events(self) -> StoredEvents:
         if not self.has_events:
             raise InputError(f"{self.path}: stored without events", hint="convert it again without --no-events")
-        stamps, words = open_rows(self.path / "events" / "t"), open_rows(self.path / "events" / "word")
-        if len(stamps.shape) != 1 or stamps.shape != words.shape:
-            raise self._damaged(f"events/t has shape {stamps.shape}, events/word {words.shape}")
-        if {stamps.dtype, words.dtype} != {np.dtype(np.uint32)}:
-            raise self._damaged(f"events/t is of {stamps.dtype}, events/word of {words.dtype}, must be uint32")
-        return stamps, words
+        return StoredEvents(self.path, int(self.attributes["t_base_us"]))
 
     def _column(self, name: str) -> NDArray[Any]:
         rows = open_rows(self.path / name)
@@ -387,6 +358,3 @@ class StoredRecording:
 
     def _optional_column(self, name: str) -> NDArray[Any] | None:
         return self._column(name) if (self.path / name).is_dir() else None
-
-    def _damaged(self, reason: str) -> FormatError:
-        return FormatError(f"{self.path}: damaged, {reason}", hint="convert the recording again")

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from eventdet.errors import OptionError
 from eventdet.events import Events
 from eventdet.geometry import PixelMap
-from eventdet.preprocessing._layout import unpack_words
 
 __all__ = ["as_records", "cut_bins", "place_events"]
 
@@ -85,6 +84,8 @@ def _check_words(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
 def _between(events: Events | NDArray[np.uint32], t0_us: int, t1_us: int) -> Events:
     if isinstance(events, Events):
         return events.between(t0_us, t1_us)
+    from eventdet.preprocessing._word_kernels import unpack_words
+
     start, stop = np.searchsorted(_check_words(events)[:, 0], (t0_us, t1_us))
     part = events[start:stop]
     return unpack_words(part[:, 0], part[:, 1])

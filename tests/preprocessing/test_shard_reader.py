@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -336,6 +336,23 @@ def test_threads_read_right_rows_while_files_are_closed_and_opened_again(tmp_pat
     # 200 shards and 64 open files: every thread closes files that others read from.
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(read, range(4)))
+
+
+@pytest.mark.parametrize("shuffle", ["shuffle", "bitshuffle"])
+@settings(max_examples=10)
+@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=1, max_size=20))
+def test_any_range_of_a_column_of_events_equals_its_values(
+    tmp_path_factory: pytest.TempPathFactory, shuffle: Literal["shuffle", "bitshuffle"], ranges: list[tuple[int, int]]
+) -> None:
+    values = np.sort(_random((3000,))) * np.uint32(77)
+    path = tmp_path_factory.mktemp("column")
+    packing = [BloscCodec(cname="lz4", clevel=5, shuffle=shuffle), Crc32cCodec()]
+    zarr.create_array(path, data=values, chunks=(512,), shards=(2048,), compressors=packing)
+    reader = open_rows(path)
+    for edges in ranges:
+        start, stop = sorted(edges)
+        np.testing.assert_array_equal(reader.read(start, stop), values[start:stop])
+    np.testing.assert_array_equal(zarr.open_array(path, mode="r")[:], values)
 
 
 def test_chunk_read_in_part_is_kept_for_the_next_read_and_left_behind_by_pickle(tmp_path: Path) -> None:
