@@ -1,21 +1,33 @@
 """The events of a stored recording: two columns, and the index that says where a millisecond begins."""
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eventdet.errors import FormatError
-from eventdet.events import Events
+from eventdet.events import EVENT_DTYPE, Events
 
-from .shard_reader import RowReader, open_rows
+from .shard_reader import RowReader, ShardReader, allocate_rows, open_rows
 
 __all__ = ["StoredEvents"]
 
 _STAMP_STOP = 1 << 32
 """No stamp is as large, and no number beyond 64 bits comes into a kernel."""
+
+_ALL_STAMPS = 0, _STAMP_STOP
+
+_COLUMNS = tuple(EVENT_DTYPE[name] for name in "txyp")
+
+
+@cache
+def _kernels() -> Any:
+    """Return the module of compiled code, which takes half a second to import, and a microsecond to name again."""
+    return import_module("eventdet.preprocessing._word_kernels")
 
 
 class StoredEvents:
@@ -35,11 +47,7 @@ class StoredEvents:
     """
 
     def __init__(self, path: Path, base_us: int) -> None:
-        # Not before it is wanted, and not at every window: compiled code takes half a second to import.
-        from ._word_kernels import find_span, unpack_words
-
         self._path, self._base_us = path, base_us
-        self._find_span, self._unpack = find_span, unpack_words
         stamps, words = open_rows(path / "events" / "t"), open_rows(path / "events" / "word")
         if len(stamps.shape) != 1 or stamps.shape != words.shape:
             raise self._damaged(f"events/t has shape {stamps.shape}, events/word {words.shape}")
@@ -47,6 +55,7 @@ class StoredEvents:
             raise self._damaged(f"events/t is of {stamps.dtype}, events/word of {words.dtype}, must be uint32")
         self._stamps: RowReader = stamps
         self._words: RowReader = words
+        self._chunks = _Chunks.of(stamps, words)
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -62,16 +71,39 @@ class StoredEvents:
         read_to = int(index[min(-(-stop // 1000), last_entry)])
         if not 0 <= read_from <= read_to <= len(self):
             raise self._damaged(f"index/ms names events {read_from} to {read_to} of {len(self)}")
-        stamps = self._stamps.read(read_from, read_to)
-        low, high = self._find_span(stamps, first, stop)
-        words = self._words.read(read_from + low, read_from + high)
-        return self._unpack(stamps[low:high], words, base_us=self._base_us)
+        return self._read(read_from, read_to, (first, stop))
 
-    def chunks(self, num_events: int, *, first: int) -> Iterator[Events]:
+    def batches(self, num_events: int, *, first: int) -> Iterator[Events]:
         """Yield the events from number `first` on, in batches that are never empty."""
         for start in range(first, len(self), num_events):
-            stop = min(start + num_events, len(self))
-            yield self._unpack(self._stamps.read(start, stop), self._words.read(start, stop), base_us=self._base_us)
+            yield self._read(start, min(start + num_events, len(self)), _ALL_STAMPS)
+
+    def _read(self, start: int, stop: int, span: tuple[int, int]) -> Events:
+        """Return those of the events number `start` to `stop` whose stamps lie in `span`."""
+        chunks = self._chunks
+        if chunks is None or start == stop:
+            return self._read_apart(start, stop, span)
+        per_chunk = chunks.num_events
+        numbers = range(start // per_chunk, -(-stop // per_chunk))
+        # Before memory is taken for them: that many rows are there.
+        chunks.stamps.span(numbers[-1])
+        t, x, y, p = (allocate_rows(self._path, (stop - start,), dtype) for dtype in _COLUMNS)
+        filled, unpack_chunk = 0, _kernels().unpack_chunk
+        for number in numbers:
+            first = number * per_chunk
+            part = max(start - first, 0), min(stop - first, per_chunk)
+            filled = unpack_chunk(*chunks.packed(number), per_chunk, part, span, self._base_us, t, x, y, p, filled)
+            if filled < 0:
+                return self._read_apart(start, stop, span)
+        return Events(t[:filled], x[:filled], y[:filled], p[:filled])
+
+    def _read_apart(self, start: int, stop: int, span: tuple[int, int]) -> Events:
+        """Do the same for columns of any layout, one after the other."""
+        stamps = self._stamps.read(start, stop)
+        low, high = _kernels().find_span(stamps, *span)
+        words = self._words.read(start + low, start + high)
+        events: Events = _kernels().unpack_words(stamps[low:high], words, base_us=self._base_us)
+        return events
 
     @cached_property
     def _milliseconds(self) -> NDArray[np.int64]:
@@ -82,3 +114,35 @@ class StoredEvents:
 
     def _damaged(self, reason: str) -> FormatError:
         return FormatError(f"{self._path}: damaged, {reason}", hint="convert the recording again")
+
+
+class _Chunks:
+    """The chunks of both columns, where one of either holds the same events, and a part of it can be unpacked."""
+
+    def __init__(self, stamps: ShardReader, words: ShardReader) -> None:
+        self.stamps, self.words = stamps, words
+        self.num_events = stamps.layout.chunk_rows
+        nothing = np.empty(0, np.uint8)
+        self._kept: tuple[int, NDArray[np.uint8], NDArray[np.uint8]] = -1, nothing, nothing
+        """The last chunk: the next window often begins where one ended."""
+
+    def __reduce__(self) -> tuple[type["_Chunks"], tuple[ShardReader, ShardReader]]:
+        """Leave behind what is kept."""
+        return _Chunks, (self.stamps, self.words)
+
+    @classmethod
+    def of(cls, stamps: RowReader, words: RowReader) -> "_Chunks | None":
+        """Return those of two columns; None when they are of another layout."""
+        if not (isinstance(stamps, ShardReader) and isinstance(words, ShardReader)):
+            return None
+        layouts = stamps.layout, words.layout
+        is_alike = layouts[0].chunk_rows == layouts[1].chunk_rows and all(it.is_column_of_words for it in layouts)
+        return cls(stamps, words) if is_alike else None
+
+    def packed(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the packed bytes of stamps and words; raises as :meth:`ShardReader.packed`."""
+        kept, stamps, words = self._kept
+        if kept != number:
+            stamps, words = self.stamps.packed(number), self.words.packed(number)
+            self._kept = number, stamps, words
+        return stamps, words

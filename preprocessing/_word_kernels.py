@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 
 from eventdet.events import Events
 
-__all__ = ["find_span", "unpack_words"]
+from ._blosc_kernels import unpack_values
+
+__all__ = ["find_span", "unpack_chunk", "unpack_words"]
 
 _COORDINATE = np.uint32(0x3FFF)
 _Y_SHIFT = np.uint32(14)
@@ -56,3 +58,28 @@ def unpack_words(stamps: NDArray[np.uint32], words: NDArray[np.uint32], *, base_
     events = Events.empty(len(words))
     _fill_columns(stamps, words, base_us, events.t, events.x, events.y, events.p)
     return events
+
+
+@njit(cache=True, nogil=True)
+def unpack_chunk(
+    stamps: NDArray[np.uint8], words: NDArray[np.uint8], num_events: int,
+    part: tuple[int, int], span: tuple[int, int], base_us: int,
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], p: NDArray[np.uint8], filled: int,
+) -> int:  # fmt: skip
+    """Append the events number ``part[0]`` to ``part[1]`` of a packed chunk with ``span[0] <= stamp < span[1]``.
+
+    Returns
+    -------
+    int
+        How many events the columns then hold; -1 when a column is left to the library, see `unpack_values`.
+    """
+    offsets = np.empty(part[1] - part[0], np.uint32)
+    if not unpack_values(stamps, num_events, part[0], offsets):
+        return -1
+    low, high = find_span(offsets, span[0], span[1])
+    chosen = np.empty(high - low, np.uint32)
+    if not unpack_values(words, num_events, part[0] + low, chosen):
+        return -1
+    end = filled + high - low
+    _fill_columns(offsets[low:high], chosen, base_us, t[filled:end], x[filled:end], y[filled:end], p[filled:end])
+    return end

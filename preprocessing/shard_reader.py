@@ -1,7 +1,7 @@
 """Rows of a stored array, read straight from its files.
 
-The Zarr API takes about a millisecond a call, whatever the size; a window of events is decoded in a twentieth. So the
-layouts that `_layout` writes are read here: chunks that cut the first axis alone, each a file of its own or one of
+The Zarr API takes about a millisecond a call, whatever the size; a window of events is decoded in a thirtieth. So
+the layouts that `_layout` writes are read here: chunks that cut the first axis alone, each a file of its own or one of
 a shard, in zstd or blosc, with or without crc32c behind. Every other layout goes through the Zarr API.
 
 Nothing a file says is believed before it is checked: spans lie within the file, checksums agree, a chunk unpacks to
@@ -12,7 +12,7 @@ position to share: threads and forked workers do not disturb each other.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -29,9 +29,7 @@ from ._packing import CHECKSUM_BYTES
 from ._row_layout import MISSING, RowLayout, parse_layout
 from .locations import is_local
 
-__all__ = ["RowReader", "ShardReader", "open_rows"]
-
-UnpackValues = Callable[[NDArray[np.uint8], int, int, NDArray[Any]], bool]
+__all__ = ["RowReader", "ShardReader", "allocate_rows", "open_rows"]
 
 _OPEN_SHARDS = 64
 """Files kept open; an index goes with each."""
@@ -89,18 +87,10 @@ class ShardReader:
     def __init__(self, path: Path, layout: RowLayout) -> None:
         self._path = path
         self._layout = layout
-        self._unpack_values: UnpackValues | None = None
-        """Unpacks a part of a chunk."""
-        if layout.is_column_of_words:
-            # Not before it is wanted: compiled code takes half a second to import.
-            from ._blosc_kernels import unpack_values
-
-            self._unpack_values = unpack_values
-        self._kept: tuple[int, NDArray[np.uint8]] = -1, np.empty(0, np.uint8)
-        """The last chunk of which a part was read, since the next read often goes on in it: checked, but packed."""
+        self._kept: tuple[int, NDArray[Any]] = -1, np.empty(0, layout.dtype)
 
     def __reduce__(self) -> tuple[type["ShardReader"], tuple[Path, RowLayout]]:
-        """Leave behind what is kept."""
+        """Leave the chunk behind that is kept."""
         return ShardReader, (self._path, self._layout)
 
     def __repr__(self) -> str:
@@ -120,6 +110,11 @@ class ShardReader:
     def attributes(self) -> Mapping[str, Any]:
         """What was written about the array."""
         return self._layout.attributes
+
+    @property
+    def layout(self) -> RowLayout:
+        """How it is cut and packed."""
+        return self._layout
 
     def read(self, start: int, stop: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the rows ``start`` to ``stop``.
@@ -143,41 +138,35 @@ class ShardReader:
         FormatError
             When a chunk is missing or damaged; `out` then holds anything.
         """
-        layout = self._layout
-        if not 0 <= start <= stop <= layout.shape[0]:
-            raise OptionError(f"rows must lie in 0..{layout.shape[0]}, got {start} to {stop}")
-        per_chunk = layout.chunk_rows
-        first_chunk, last_chunk = start // per_chunk, (stop - 1) // per_chunk
-        if last_chunk > first_chunk:
+        if not 0 <= start <= stop <= self.shape[0]:
+            raise OptionError(f"rows must lie in 0..{self.shape[0]}, got {start} to {stop}")
+        per_chunk = self._layout.chunk_rows
+        chunks = range(start // per_chunk, -(-stop // per_chunk)) if start < stop else range(0)
+        if chunks:
             # Before memory is taken for them: that many rows are there.
-            self._span(last_chunk)
-        rows = _fitting(self._path, out, (stop - start, *layout.shape[1:]), layout.dtype)
-        for chunk in range(first_chunk, last_chunk + 1) if start < stop else ():
-            first = chunk * per_chunk
-            low, high = max(start, first), min(stop, first + per_chunk)
-            self._read_chunk(chunk, low - first, rows[low - start : high - start])
+            self.span(chunks[-1])
+        rows = _fitting(self._path, out, (stop - start, *self.shape[1:]), self.dtype)
+        for chunk in chunks:
+            low, high = max(start, chunk * per_chunk), min(stop, (chunk + 1) * per_chunk)
+            target = rows[low - start : high - start]
+            if high - low == per_chunk and self._layout.chunk_bytes >= _IN_PLACE_BYTES:
+                self._unpacked(chunk, target)
+            else:
+                target[:] = self._whole(chunk)[low - chunk * per_chunk : high - chunk * per_chunk]
         return rows
 
-    def _read_chunk(self, chunk: int, first: int, target: NDArray[Any]) -> None:
-        """Fill `target` with the rows from number `first` on of a chunk."""
-        layout = self._layout
-        is_whole = len(target) == layout.chunk_rows
-        kept, packed = self._kept
+    def _whole(self, chunk: int) -> NDArray[Any]:
+        """Return a chunk of which a part is wanted; it is kept, since the next read often goes on in it."""
+        kept, rows = self._kept
         if kept != chunk:
-            packed = self._packed(chunk)
-            if not is_whole:
-                self._kept = chunk, packed
-        unpack_values = self._unpack_values
-        if unpack_values is not None and unpack_values(packed, layout.chunk_rows, first, target):
-            return
-        if is_whole and layout.chunk_bytes >= _IN_PLACE_BYTES:
-            self._unpack(chunk, packed, target)
-        else:
-            rows = np.frombuffer(self._unpack(chunk, packed, None), layout.dtype)
-            target[:] = rows.reshape(layout.chunk_rows, *layout.shape[1:])[first : first + len(target)]
+            # Never the same memory: another thread may still read the one that was kept.
+            rows = np.frombuffer(self._unpacked(chunk, None), self.dtype)
+            rows = rows.reshape(self._layout.chunk_rows, *self.shape[1:])
+            self._kept = chunk, rows
+        return rows
 
-    def _span(self, chunk: int) -> tuple["_Shard", int, int]:
-        """Return the file of a chunk, where it begins in it, and its length."""
+    def span(self, chunk: int) -> tuple["_Shard", int, int]:
+        """Return the file of a chunk, where it begins in it, and its length; raises as `packed`."""
         number, entry = divmod(chunk, self._layout.chunks_per_shard)
         shard = _open_shard(self, number)
         offset, length = shard.spans[entry]
@@ -187,23 +176,32 @@ class ShardReader:
             raise self._damage(chunk, f"bytes {offset} to {offset + length} of a file of {shard.size}")
         return shard, offset, length
 
-    def _packed(self, chunk: int) -> NDArray[np.uint8]:
-        """Return the packed bytes of a chunk, their checksum verified and taken off."""
-        shard, offset, length = self._span(chunk)
+    def packed(self, chunk: int) -> NDArray[np.uint8]:
+        """Return the packed bytes of a chunk, their checksum verified and taken off.
+
+        Raises
+        ------
+        InputError
+            When its file cannot be read.
+        FormatError
+            When it is missing or damaged.
+        """
+        shard, offset, length = self.span(chunk)
         data = _read_at(shard.descriptor, offset, length)
         if len(data) != length:
             raise self._damage(chunk, f"{len(data)} of {length} bytes at offset {offset}")
         if not self._layout.has_crc32c:
             return np.frombuffer(data, np.uint8)
-        if crc32c(data) != _CHECKED:
+        if length < CHECKSUM_BYTES or crc32c(data) != _CHECKED:
             raise self._damage(chunk, f"wrong checksum at offset {offset}")
         return np.frombuffer(data, np.uint8, length - CHECKSUM_BYTES)
 
-    def _unpack(self, chunk: int, packed: NDArray[np.uint8], out: NDArray[Any] | None) -> Any:
+    def _unpacked(self, chunk: int, out: NDArray[Any] | None) -> Any:
         """Return the bytes of a chunk, in `out` when it is given."""
+        data = self.packed(chunk).data
         target = None if out is None else out.reshape(-1).view(np.uint8)
         try:
-            return self._layout.unpack(packed.data, self._layout.chunk_bytes, target)
+            return self._layout.unpack(data, self._layout.chunk_bytes, target)
         except (ValueError, RuntimeError) as error:
             raise self._damage(chunk, str(error)) from error
 
@@ -270,16 +268,21 @@ def _parse_index(path: Path, data: bytes) -> list[tuple[int, int]]:
     return [(offset, length) for offset, length in entries.reshape(-1, 2).tolist()]
 
 
+def allocate_rows(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return memory for rows of the array at `path`; raises InputError when there is not so much."""
+    try:
+        return np.empty(shape, dtype)
+    except MemoryError as error:
+        raise InputError(
+            f"{path}: {shape[0]} rows take {prod(shape) * dtype.itemsize / 1e9:.1f} GB, more memory than there is",
+            hint="run eventdet verify: the metadata may be damaged",
+        ) from error
+
+
 def _fitting(path: Path, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return `out` when it can be decoded into, or a new array."""
     if out is None:
-        try:
-            return np.empty(shape, dtype)
-        except MemoryError as error:
-            raise InputError(
-                f"{path}: {shape[0]} rows take {prod(shape) * dtype.itemsize / 1e9:.1f} GB, more memory than there is",
-                hint="run eventdet verify: the metadata may be damaged",
-            ) from error
+        return allocate_rows(path, shape, dtype)
     if out.shape != shape or out.dtype != dtype or not (out.flags.c_contiguous and out.flags.writeable):
         raise OptionError(f"out must be a writable C-ordered {dtype} {shape} array, got {out.dtype} {out.shape}")
     return out

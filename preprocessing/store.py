@@ -286,7 +286,7 @@ class StoredRecording:
 
     def chunks(self, num_events: int = 1 << 18, *, first: int = 0) -> Iterator[Events]:
         """Yield the events from number `first` on, in batches that are never empty; raises as `events`."""
-        return self._stored_events.chunks(num_events, first=first)
+        return self._stored_events.batches(num_events, first=first)
 
     def frames(self, name: str | None = None) -> StoredFrames:
         """Return the stored tensors of one representation; without a name, the only one there is.
