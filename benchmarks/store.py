@@ -39,7 +39,8 @@ _TENSORS = {
 _WIDE_CHUNK = 1 << 16
 """Events of a chunk where a writer chose; h5py by itself takes about ten thousand of such columns."""
 
-_READS = 100
+_READS = 400
+"""In a row, as a loader reads: of a hundred, the first few count that find nothing in the processor's caches."""
 
 
 def benchmark_store(repeats: int = 5) -> list[BenchmarkRow]:
@@ -48,7 +49,7 @@ def benchmark_store(repeats: int = 5) -> list[BenchmarkRow]:
     Parameters
     ----------
     repeats : int
-        The median of this many runs of 100 reads counts; the contenders take turns.
+        The median of this many runs of 400 reads counts; the contenders take turns.
 
     Returns
     -------
@@ -222,7 +223,7 @@ def _frame_rows(label: str, recording: StoredRecording, dataset: Any, *, repeats
             lambda index: dataset.read_direct(out[0], index),
             f"h5py {version('h5py')}, as RVT stores: blosc zstd 1, byte shuffle; file open, memory at hand",
         ),
-        "h5py, as RVT reads": (as_rvt, "the same, the file opened and an array made for every read"),
+        "h5py as RVT reads": (as_rvt, "the same, the file opened and an array made for every read"),
         "unpacking alone": (lambda index: zstd.decompress(packed[index], out), "the limit of the codec"),
         "copy of the tensor": (lambda _: np.copyto(out, source), "the limit: memory to memory"),
     }

@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["unpack_values"]
+__all__ = ["unpack_bytes"]
 
 _VALUE_BYTES = 4
 _HEADER_BYTES = 16
@@ -159,17 +159,6 @@ def _unpack_stream(
 
 
 @njit(cache=True, nogil=True)
-def _join_bytes(
-    lowest: NDArray[np.uint8], low: NDArray[np.uint8], high: NDArray[np.uint8], highest: NDArray[np.uint8],
-    out: NDArray[np.uint32],
-) -> None:  # fmt: skip
-    """Put the bytes of values together, all arrays as long as `out` or longer."""
-    for i in range(len(out)):
-        half = np.uint32(lowest[i]) | np.uint32(low[i]) << np.uint32(8)
-        out[i] = half | np.uint32(high[i]) << np.uint32(16) | np.uint32(highest[i]) << np.uint32(24)
-
-
-@njit(cache=True, nogil=True)
 def _transpose_bits(planes: NDArray[np.uint8], out: NDArray[np.uint64]) -> None:
     """Put eight rows of bits together, shape (8, n): row k has bit k of the bytes, byte i that of the 8 of `out[i]`."""
     p0, p1, p2, p3 = planes[0], planes[1], planes[2], planes[3]
@@ -189,20 +178,29 @@ def _transpose_bits(planes: NDArray[np.uint8], out: NDArray[np.uint64]) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _join_bits(streams: NDArray[np.uint8], first: int, out: NDArray[np.uint32]) -> None:
-    """Put the values from `first` on together; `streams` is of shape (4, n): a byte of the values each, by planes."""
-    begin, end = first // 8, -(-(first + len(out)) // 8)
+def _join_bits(streams: NDArray[np.uint8], begin: int, end: int) -> NDArray[np.uint8]:
+    """Return the bytes of the values ``8 * begin`` to ``8 * end``, shape (4, n), from all planes, shape (4, m)."""
     groups = np.empty((_VALUE_BYTES, end - begin), np.uint64)
     planes = streams.reshape(_VALUE_BYTES, 8, streams.shape[1] // 8)
     for i in range(_VALUE_BYTES):
         _transpose_bits(planes[i, :, begin:end], groups[i])
-    joined = groups.view(np.uint8)[:, first - 8 * begin :]
-    _join_bytes(joined[0], joined[1], joined[2], joined[3], out)
+    return groups.view(np.uint8)
 
 
 @njit(cache=True, nogil=True)
-def unpack_values(packed: NDArray[np.uint8], num_values: int, first: int, out: NDArray[np.uint32]) -> bool:
-    """Fill `out` with the values from number `first` on of a chunk of `num_values`.
+def _is_known(packed: NDArray[np.uint8], num_values: int) -> bool:
+    """Return whether the header of a chunk tells the form that is decoded here."""
+    if len(packed) < _HEADER_BYTES + _LENGTH_BYTES or num_values < _FEWEST_VALUES or num_values % 8:
+        return False
+    is_form = (packed[0], packed[1]) == _VERSIONS and (packed[2] == _BYTE_SHUFFLE or packed[2] == _BIT_SHUFFLE)
+    size = num_values * _VALUE_BYTES
+    is_one_block = _read_number(packed, 4, 4) == _read_number(packed, 8, 4) == size
+    return is_form and packed[3] == _VALUE_BYTES and is_one_block and _read_number(packed, 12, 4) == len(packed)
+
+
+@njit(cache=True, nogil=True)
+def unpack_bytes(packed: NDArray[np.uint8], num_values: int, first: int, stop: int) -> tuple[NDArray[np.uint8], int]:
+    """Return the bytes of the values from number `first` to `stop` of a chunk of `num_values`, and where they begin.
 
     Parameters
     ----------
@@ -210,43 +208,39 @@ def unpack_values(packed: NDArray[np.uint8], num_values: int, first: int, out: N
         The chunk, whatever it holds.
     num_values : int
         Values of it.
-    first : int
-        ``0 <= first`` and ``first + len(out) <= num_values``.
-    out : ndarray of uint32
-        Written.
+    first, stop : int
+        ``0 <= first <= stop <= num_values``.
 
     Returns
     -------
-    bool
-        False when the chunk is not of the form that is decoded here, or damaged; `out` then holds anything.
+    rows : ndarray of uint8, shape (4, n)
+        The lowest byte of values, then the next; without rows when the chunk is not of the form that is decoded here,
+        or damaged.
+    begin : int
+        Column of the first value. A slice of rows would no longer be known to lie without gaps, and loops over it would
+        not become vector code.
     """
+    nothing = np.empty((0, 0), np.uint8), 0
+    if not _is_known(packed, num_values):
+        return nothing
     size = num_values * _VALUE_BYTES
-    if len(packed) < _HEADER_BYTES + _LENGTH_BYTES or num_values < _FEWEST_VALUES or num_values % 8:
-        return False
-    is_by_bits = packed[2] == _BIT_SHUFFLE
-    is_known = (packed[0], packed[1]) == _VERSIONS and (is_by_bits or packed[2] == _BYTE_SHUFFLE)
-    is_one_block = _read_number(packed, 4, 4) == _read_number(packed, 8, 4) == size
-    if not (is_known and packed[3] == _VALUE_BYTES and is_one_block and _read_number(packed, 12, 4) == len(packed)):
-        return False
     room = np.empty(size + _LONG_STEP, np.uint8)
-    wanted = num_values if is_by_bits else first + len(out)
+    is_by_bits = packed[2] == _BIT_SHUFFLE
+    wanted = num_values if is_by_bits else stop
     at = _read_number(packed, _HEADER_BYTES, 4)
     for start in range(0, size, num_values):
         if at > len(packed) - _LENGTH_BYTES:
-            return False
+            return nothing
         length = _read_number(packed, at, 4)
         at += _LENGTH_BYTES
         if length > len(packed) - at:
-            return False
+            return nothing
         if length == num_values:
             _copy_stream(room, start, packed, at, wanted)
         elif not _unpack_stream(packed, at, at + length, room, start, start + wanted, start + num_values):
-            return False
+            return nothing
         at += length
     streams = room[:size].reshape(_VALUE_BYTES, num_values)
     if is_by_bits:
-        _join_bits(streams, first, out)
-    else:
-        part = streams[:, first:]
-        _join_bytes(part[0], part[1], part[2], part[3], out)
-    return True
+        return _join_bits(streams, first // 8, -(-stop // 8)), first % 8
+    return streams, first

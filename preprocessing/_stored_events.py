@@ -1,6 +1,6 @@
 """The events of a stored recording: two columns, and the index that says where a millisecond begins."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +18,6 @@ __all__ = ["StoredEvents"]
 
 _STAMP_STOP = 1 << 32
 """No stamp is as large, and no number beyond 64 bits comes into a kernel."""
-
-_ALL_STAMPS = 0, _STAMP_STOP
 
 _COLUMNS = tuple(EVENT_DTYPE[name] for name in "txyp")
 
@@ -71,38 +69,38 @@ class StoredEvents:
         read_to = int(index[min(-(-stop // 1000), last_entry)])
         if not 0 <= read_from <= read_to <= len(self):
             raise self._damaged(f"index/ms names events {read_from} to {read_to} of {len(self)}")
-        return self._read(read_from, read_to, (first, stop))
+        t, x, y, p = self._read(read_from, read_to)
+        low, high = _kernels().find_span(t, first + self._base_us, stop + self._base_us)
+        return Events(t[low:high], x[low:high], y[low:high], p[low:high])
 
     def batches(self, num_events: int, *, first: int) -> Iterator[Events]:
         """Yield the events from number `first` on, in batches that are never empty."""
         for start in range(first, len(self), num_events):
-            yield self._read(start, min(start + num_events, len(self)), _ALL_STAMPS)
+            yield Events(*self._read(start, min(start + num_events, len(self))))
 
-    def _read(self, start: int, stop: int, span: tuple[int, int]) -> Events:
-        """Return those of the events number `start` to `stop` whose stamps lie in `span`."""
+    def _read(self, start: int, stop: int) -> Iterable[NDArray[Any]]:
+        """Return the columns of the events number `start` to `stop`."""
         chunks = self._chunks
         if chunks is None or start == stop:
-            return self._read_apart(start, stop, span)
+            return self._read_apart(start, stop)
         per_chunk = chunks.num_events
         numbers = range(start // per_chunk, -(-stop // per_chunk))
         # Before memory is taken for them: that many rows are there.
         chunks.stamps.span(numbers[-1])
-        t, x, y, p = (allocate_rows(self._path, (stop - start,), dtype) for dtype in _COLUMNS)
-        filled, unpack_chunk = 0, _kernels().unpack_chunk
+        columns = [allocate_rows(self._path, (stop - start,), dtype) for dtype in _COLUMNS]
+        unpack_chunk = _kernels().unpack_chunk
         for number in numbers:
             first = number * per_chunk
             part = max(start - first, 0), min(stop - first, per_chunk)
-            filled = unpack_chunk(*chunks.packed(number), per_chunk, part, span, self._base_us, t, x, y, p, filled)
-            if filled < 0:
-                return self._read_apart(start, stop, span)
-        return Events(t[:filled], x[:filled], y[:filled], p[:filled])
+            packed = chunks.packed(number)
+            if not unpack_chunk(*packed, per_chunk, part, self._base_us, *columns, first + part[0] - start):
+                return self._read_apart(start, stop)
+        return columns
 
-    def _read_apart(self, start: int, stop: int, span: tuple[int, int]) -> Events:
+    def _read_apart(self, start: int, stop: int) -> Events:
         """Do the same for columns of any layout, one after the other."""
-        stamps = self._stamps.read(start, stop)
-        low, high = _kernels().find_span(stamps, *span)
-        words = self._words.read(start + low, start + high)
-        events: Events = _kernels().unpack_words(stamps[low:high], words, base_us=self._base_us)
+        stamps, words = self._stamps.read(start, stop), self._words.read(start, stop)
+        events: Events = _kernels().unpack_words(stamps, words, base_us=self._base_us)
         return events
 
     @cached_property

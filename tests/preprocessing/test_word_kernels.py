@@ -11,8 +11,8 @@ STAMPS = st.integers(0, 2**32 - 1)
 
 @given(st.lists(STAMPS, max_size=40), st.integers(0, 2**33), st.integers(0, 2**33))
 def test_span_is_that_of_a_sorted_search(stamps: list[int], first: int, length: int) -> None:
-    column = np.array(sorted(stamps), np.uint32)
-    expected = tuple(np.searchsorted(column.astype(np.int64), (first, first + length)).tolist())
+    column = np.array(sorted(stamps), np.int64)
+    expected = tuple(np.searchsorted(column, (first, first + length)).tolist())
     assert find_span(column, first, first + length) == expected
 
 
