@@ -93,6 +93,9 @@ DETECTION_LAYERS = ("non-spiking", "spiking")
 _CHANNEL_MULTIPLE = 8
 """Vector units take 8 channels at a time, and every block halves its width once."""
 
+_LARGEST_COUNT = 255
+"""Of events that a pixel of a histogram holds."""
+
 _WIDEST = 8.0
 """A factor beyond it asks for more memory than machines have."""
 
@@ -182,6 +185,8 @@ class DetectorConfig:
         for name in ("classes", "channels", "readout_steps", "window_us", "count_clip"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if self.count_clip > _LARGEST_COUNT:
+            raise OptionError(f"count_clip must be <= {_LARGEST_COUNT}, got {self.count_clip}")
         if self.heads not in HEAD_STRIDES:
             raise OptionError(f"heads must be one of {', '.join(map(str, HEAD_STRIDES))}, got {self.heads}")
         if not 0 < self.width <= _WIDEST:

@@ -177,6 +177,7 @@ def test_input_of_the_raw_gen1_sensor_is_refused_with_the_size_to_pad_to(detecto
         {"anchors": (((10, 14),), ((20, 28), (40, 56)))},
         {"anchors": (((10, 14),), ((float("nan"), 28),))},
         {"anchors": (((10, 14),),)},
+        {"count_clip": 256},
         {"width": 0.0},
         {"width": float("nan")},
         {"neurons": "silu"},
