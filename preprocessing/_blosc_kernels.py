@@ -1,9 +1,10 @@
 """Some values of a blosc chunk of events, compiled by Numba.
 
 The library unpacks a chunk whole, 8,192 events, of which a window may want a few; and it puts bits back in twice the
-time that the rest takes. Here a chunk is unpacked as far as it is wanted, in the one form that the store's writer
-gives to events: values of four bytes, LZ4, shuffled by bytes or by bits, one block in four streams. What has another
-form, or is damaged, is left to the library, which unpacks it or says what is wrong.
+time that the rest takes. Here bytes and bits are put back for the wanted values alone, and LZ4 is decoded as far as
+they need it, in the one form that the store's writer gives to events: values of four bytes, LZ4, shuffled by bytes or
+by bits, one block in four streams. What has another form, or is damaged, is left to the library, which unpacks it or
+says what is wrong.
 
 Sources: README_CHUNK_FORMAT.rst of c-blosc 1.21, lz4_Block_format.md of lz4 1.10, and for the transposition of 8 x 8
 bits Warren, "Hacker's Delight", 2nd edition, section 7-3.
@@ -34,11 +35,12 @@ _FEWEST_VALUES = 128
 """Of a block that the library cuts into streams."""
 
 _STEP = 32
-"""Bytes copied at once; up to so many are written beyond the end of what is copied."""
+"""Bytes that are copied at once, however few are wanted: up to 31 beyond them are written."""
 
 _LONG_STEP = 64
+"""Bytes of a step where just as many are copied as are wanted."""
 
-_raw_memcpy: Callable[..., Any] = cgutils.raw_memcpy
+_raw_memmove: Callable[..., Any] = cgutils.raw_memmove
 """Numba gives it no types."""
 
 
@@ -51,15 +53,15 @@ def _emit_copy(_context: object, target: Any, _to: object, source: Any, _at: obj
             builder.gep(context.make_array(kind)(context, builder, array).data, [index])
             for kind, array, index in ((signature.args[0], target, to), (signature.args[2], source, at))
         ]
-        _raw_memcpy(builder, *places, count, 1)
+        _raw_memmove(builder, *places, count, 1)
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp, types.intp), generate
 
 
 _copy = cast("Callable[[NDArray[np.uint8], int, NDArray[np.uint8], int, int], None]", intrinsic(_emit_copy))
-"""Copy so many bytes, a number that is written in the kernel: one load and one store. A loop may not become that, since
-the compiler cannot know that the arrays do not overlap. Nothing is checked."""
+"""Copy so many bytes, a number that is written in the kernel: a few loads, then as many stores. A loop may not become
+that, since the compiler cannot know that the arrays do not overlap. Nothing is checked."""
 
 
 @njit(cache=True, nogil=True)
@@ -125,7 +127,7 @@ def _unpack_stream(
 ) -> bool:
     """Decode LZ4 from ``source[at:end]`` to ``target[start:stop]``, as far as `wanted`; return whether that was there.
 
-    Up to `_STEP` bytes behind `stop` are written too.
+    Up to 31 bytes behind `stop` are written too.
     """
     to = start
     while at < end:
@@ -224,8 +226,9 @@ def unpack_bytes(packed: NDArray[np.uint8], num_values: int, first: int, stop: i
     if not _is_known(packed, num_values):
         return nothing
     size = num_values * _VALUE_BYTES
-    room = np.empty(size + _LONG_STEP, np.uint8)
+    room = np.empty(size + _STEP, np.uint8)
     is_by_bits = packed[2] == _BIT_SHUFFLE
+    # A row of bits holds one of every value, so all rows are wanted.
     wanted = num_values if is_by_bits else stop
     at = _read_number(packed, _HEADER_BYTES, 4)
     for start in range(0, size, num_values):

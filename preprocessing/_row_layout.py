@@ -27,6 +27,9 @@ _DTYPES = {
 _LARGEST_CHUNK_BYTES = (1 << 31) - 1
 """Of blosc; no array of ours comes near it."""
 
+_MOST_WORDS = 1 << 20
+"""Of a chunk that is unpacked in part; of larger ones the library makes several blocks."""
+
 _BLOSC_HEADER = struct.Struct("<4B3I")
 """Versions, flags, size of a value; then the bytes unpacked, of a block, and packed."""
 
@@ -47,17 +50,14 @@ class RowLayout:
     """``end`` or ``start`` of a shard; None for chunks in files of their own."""
     unpack: Unpack
     has_crc32c: bool
+    is_lz4_words: bool
+    """Whether it is a column whose chunks `_blosc_kernels` unpacks in part, as far as the metadata tell."""
     attributes: Mapping[str, Any]
 
     @property
     def chunk_bytes(self) -> int:
         """Bytes of an unpacked chunk."""
         return self.chunk_rows * prod(self.shape[1:]) * self.dtype.itemsize
-
-    @property
-    def is_column_of_words(self) -> bool:
-        """Whether a part of a chunk can be unpacked, as `_blosc_kernels` does it."""
-        return self.unpack is _unpack_blosc and self.dtype == np.uint32 and len(self.shape) == 1
 
 
 def _unpack_zstd(data: memoryview, size: int, out: NDArray[np.uint8] | None) -> Any:
@@ -138,7 +138,21 @@ def parse_layout(metadata: Mapping[str, Any]) -> RowLayout | None:
     if not is_known:
         return None
     per_shard = file_shape[0] // chunk_shape[0]
-    return RowLayout(shape, dtype, chunk_shape[0], per_shard, index_at, unpack, bool(checksum), attributes)
+    is_lz4_words = len(shape) == 1 and dtype == np.uint32 and _is_lz4_words(packing, chunk_shape[0])
+    return RowLayout(
+        shape, dtype, chunk_shape[0], per_shard, index_at, unpack, bool(checksum), is_lz4_words, attributes
+    )
+
+
+def _is_lz4_words(packing: Mapping[str, Any], chunk_rows: int) -> bool:
+    options = packing.get("configuration", {})
+    return (
+        packing["name"] == "blosc"
+        and options.get("cname") == "lz4"
+        and options.get("shuffle") in ("shuffle", "bitshuffle")
+        and 128 <= chunk_rows <= _MOST_WORDS
+        and chunk_rows % 8 == 0
+    )
 
 
 def _cut_first_axis_alone(shape: tuple[int, ...], shard: list[int], chunk: list[int], itemsize: int) -> bool:

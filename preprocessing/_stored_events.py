@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventdet.errors import FormatError
+from eventdet.errors import FormatError, OptionError
 from eventdet.events import EVENT_DTYPE, Events
 
 from .shard_reader import RowReader, ShardReader, allocate_rows, open_rows
@@ -55,8 +55,9 @@ class StoredEvents:
         self._words: RowReader = words
         self._chunks = _Chunks.of(stamps, words)
 
-    def __len__(self) -> int:
-        """Return the number of events."""
+    @property
+    def num_events(self) -> int:
+        """Events that the metadata claim, which may be more than ``len`` can return."""
         return self._stamps.shape[0]
 
     def between(self, t0_us: int | None, t1_us: int | None) -> Events:
@@ -67,16 +68,18 @@ class StoredEvents:
         last_entry = len(index) - 1
         read_from = int(index[min(first // 1000, last_entry)])
         read_to = int(index[min(-(-stop // 1000), last_entry)])
-        if not 0 <= read_from <= read_to <= len(self):
-            raise self._damaged(f"index/ms names events {read_from} to {read_to} of {len(self)}")
+        if not 0 <= read_from <= read_to <= self.num_events:
+            raise self._damaged(f"index/ms names events {read_from} to {read_to} of {self.num_events}")
         t, x, y, p = self._read(read_from, read_to)
         low, high = _kernels().find_span(t, first + self._base_us, stop + self._base_us)
         return Events(t[low:high], x[low:high], y[low:high], p[low:high])
 
     def batches(self, num_events: int, *, first: int) -> Iterator[Events]:
-        """Yield the events from number `first` on, in batches that are never empty."""
-        for start in range(first, len(self), num_events):
-            yield Events(*self._read(start, min(start + num_events, len(self))))
+        """Return the events from number `first` on, in batches that are never empty; see `StoredRecording.chunks`."""
+        if num_events < 1 or first < 0:
+            raise OptionError(f"num_events must be >= 1 and first >= 0, got {num_events} and {first}")
+        starts = range(first, self.num_events, num_events)
+        return (Events(*self._read(start, min(start + num_events, self.num_events))) for start in starts)
 
     def _read(self, start: int, stop: int) -> Iterable[NDArray[Any]]:
         """Return the columns of the events number `start` to `stop`."""
@@ -106,8 +109,8 @@ class StoredEvents:
     @cached_property
     def _milliseconds(self) -> NDArray[np.int64]:
         rows = open_rows(self._path / "index" / "ms")
-        if not rows.shape[0]:
-            raise self._damaged("index/ms is empty")
+        if len(rows.shape) != 1 or not rows.shape[0] or rows.dtype.kind not in "iu":
+            raise self._damaged(f"index/ms is of {rows.dtype} {rows.shape}, must be integers in a row")
         return rows.read(0, rows.shape[0])
 
     def _damaged(self, reason: str) -> FormatError:
@@ -121,7 +124,7 @@ class _Chunks:
         self.stamps, self.words = stamps, words
         self.num_events = stamps.layout.chunk_rows
         nothing = np.empty(0, np.uint8)
-        self._kept: tuple[int, NDArray[np.uint8], NDArray[np.uint8]] = -1, nothing, nothing
+        self._kept: tuple[int | None, NDArray[np.uint8], NDArray[np.uint8]] = None, nothing, nothing
         """The last chunk: the next window often begins where one ended."""
 
     def __reduce__(self) -> tuple[type["_Chunks"], tuple[ShardReader, ShardReader]]:
@@ -134,7 +137,7 @@ class _Chunks:
         if not (isinstance(stamps, ShardReader) and isinstance(words, ShardReader)):
             return None
         layouts = stamps.layout, words.layout
-        is_alike = layouts[0].chunk_rows == layouts[1].chunk_rows and all(it.is_column_of_words for it in layouts)
+        is_alike = layouts[0].chunk_rows == layouts[1].chunk_rows and all(it.is_lz4_words for it in layouts)
         return cls(stamps, words) if is_alike else None
 
     def packed(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -192,7 +192,7 @@ class ShardReader:
             raise self._damage(chunk, f"{len(data)} of {length} bytes at offset {offset}")
         if not self._layout.has_crc32c:
             return np.frombuffer(data, np.uint8)
-        if length < CHECKSUM_BYTES or crc32c(data) != _CHECKED:
+        if crc32c(data) != _CHECKED:
             raise self._damage(chunk, f"wrong checksum at offset {offset}")
         return np.frombuffer(data, np.uint8, length - CHECKSUM_BYTES)
 

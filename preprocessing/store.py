@@ -285,7 +285,17 @@ class StoredRecording:
         return self._stored_events.between(t0_us, t1_us)
 
     def chunks(self, num_events: int = 1 << 18, *, first: int = 0) -> Iterator[Events]:
-        """Yield the events from number `first` on, in batches that are never empty; raises as `events`."""
+        """Return the events from number `first` on, in batches that are never empty.
+
+        Raises
+        ------
+        OptionError
+            When `num_events` is below 1 or `first` below 0.
+        InputError
+            When the recording was stored without events.
+        FormatError
+            When the stored bytes are damaged; while going through the batches, if it is in a chunk of events.
+        """
         return self._stored_events.batches(num_events, first=first)
 
     def frames(self, name: str | None = None) -> StoredFrames:

@@ -49,8 +49,11 @@ def test_rows_name_every_contender_with_a_positive_rate(monkeypatch: pytest.Monk
     monkeypatch.setattr(benchmark, "_NUM_EVENTS", 20_000)
     monkeypatch.setattr(benchmark, "_DURATION_US", 400_000)
     monkeypatch.setattr(benchmark, "_READS", 3)
+    monkeypatch.setattr(benchmark, "_CLIP_WINDOWS", 2)
     rows = benchmark.benchmark_store(repeats=1)
     assert [row.name.partition(", ")[0] for row in rows[:5]] == ["50 ms of events"] * 5
-    assert [row.name.rpartition(", ")[0] for row in rows[5:]] == (["5 bins, 250 ms"] * 7 + ["10 bins, 50 ms"] * 7)
+    tensors = [label for label in ("5 bins, 250 ms", "10 bins, 50 ms") for _ in range(6)]
+    clips = [label for label in ("5 bins, 250 ms, clips", "10 bins, 50 ms, clips") for _ in range(2)]
+    assert [row.name.rpartition(", ")[0] for row in rows[5:]] == tensors + clips
     assert all(row.value > 0 and row.unit == "/CPU-s" for row in rows)
-    assert [row.name.rpartition(", ")[2] for row in rows if row.ratio is None] == ["eventdet"] * 3
+    assert [row.name.rpartition(", ")[2] for row in rows if row.ratio is None] == ["eventdet"] * 5

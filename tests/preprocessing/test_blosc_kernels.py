@@ -4,13 +4,15 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numba import njit
+from numba.core.dispatcher import Dispatcher
 from numcodecs import blosc
 from numcodecs.blosc import Blosc
 from numpy.typing import NDArray
 
-from eventdet.preprocessing._blosc_kernels import unpack_bytes
+from eventdet.preprocessing import _blosc_kernels as kernels
 
 SHUFFLES = pytest.mark.parametrize("shuffle", [Blosc.SHUFFLE, Blosc.BITSHUFFLE], ids=["bytes", "bits"])
 
@@ -38,8 +40,7 @@ def columns(draw: st.DrawFn) -> NDArray[np.uint32]:
 
 def _unpack(packed: bytes, num_values: int, first: int, stop: int) -> NDArray[np.uint32] | None:
     """Return what the kernel gives, None when it refuses."""
-    # A copy of its own, so that what lies beyond it is foreign.
-    rows, begin = unpack_bytes(np.frombuffer(packed, np.uint8).copy(), num_values, first, stop)
+    rows, begin = kernels.unpack_bytes(np.frombuffer(packed, np.uint8), num_values, first, stop)
     return rows[:, begin : begin + stop - first].T.copy().view("<u4").reshape(-1) if len(rows) else None
 
 
@@ -151,25 +152,110 @@ def _plain(packed: bytes, num_values: int) -> NDArray[np.uint32]:
     return values
 
 
-@SHUFFLES
-@given(values=columns(), data=st.data())
-def test_damaged_bytes_are_refused_or_mean_what_they_say(
-    shuffle: int, values: NDArray[np.uint32], data: st.DataObject
-) -> None:
-    packed = bytearray(_pack(values, shuffle))
-    for _ in range(data.draw(st.integers(0, 4), "changes")):
+@st.composite
+def damaged_chunks(draw: st.DrawFn) -> tuple[bytes, int]:
+    """A chunk with up to four changed bytes, perhaps cut, and how many values it had."""
+    values = draw(columns())
+    packed = bytearray(_pack(values, draw(st.sampled_from([Blosc.SHUFFLE, Blosc.BITSHUFFLE]))))
+    for _ in range(draw(st.integers(0, 4))):
         # Most of them where lengths and tokens are.
-        place = data.draw(st.integers(0, len(packed) - 1) | st.integers(0, min(60, len(packed) - 1)), "place")
-        packed[place] = data.draw(st.integers(0, 255), "byte")
-    cut = data.draw(st.just(len(packed)) | st.integers(0, len(packed)), "cut")
-    damaged = bytes(packed[:cut])
-    if data.draw(st.booleans(), "sealed") and cut >= 16:
-        damaged = damaged[:12] + struct.pack("<I", cut) + damaged[16:]
-    unpacked = _unpack(damaged, len(values), 0, len(values))
+        place = draw(st.integers(16, len(packed) - 1) | st.integers(0, min(60, len(packed) - 1)))
+        packed[place] = draw(st.integers(0, 255))
+    cut = draw(st.just(len(packed)) | st.integers(0, len(packed)))
+    if cut >= 16 and draw(st.integers(0, 3)):
+        packed[12:16] = struct.pack("<I", cut)
+    return bytes(packed[:cut]), len(values)
+
+
+def _rest(length: int) -> bytes:
+    """Return what of a length does not fit into its half of a token."""
+    return b"" if length < 15 else b"\xff" * ((length - 15) // 255) + bytes([(length - 15) % 255])
+
+
+def _sequence(literals: bytes, distance: int, length: int) -> bytes:
+    """Return literals and a match behind them; without a length, literals alone, as a stream ends."""
+    match = max(length - 4, 0)
+    head = bytes([min(len(literals), 15) << 4 | min(match, 15)]) + _rest(len(literals)) + literals
+    return head if not length else head + struct.pack("<H", distance) + _rest(match)
+
+
+def _stream(rng: np.random.Generator, num_bytes: int) -> bytes:
+    """Return any sequences that make so many bytes."""
+    stream, size = b"", 0
+    while size < num_bytes:
+        literals = rng.bytes(min(int(rng.integers(not size, 40)), num_bytes - size))
+        size += len(literals)
+        left = num_bytes - size
+        length = left if left < 4 or rng.integers(2) else int(rng.integers(4, left + 1))
+        farthest = min((1, 40, size)[rng.integers(3)], size)
+        if left < 4:
+            return stream + _sequence(literals + bytes(left), 0, 0)
+        stream += _sequence(literals, int(rng.integers(1, farthest + 1)), length)
+        size += length
+    return stream
+
+
+@st.composite
+def written_chunks(draw: st.DrawFn) -> tuple[bytes, int]:
+    """A chunk of any sequences, the last ones cut in some, or one that leads too far, and how many values it has."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    num_values = draw(st.sampled_from([128, 136, 1024]))
+    streams = [_stream(rng, num_values) for _ in range(4)]
+    fault = draw(st.sampled_from(["none", "cut", "far"]))
+    if fault == "cut":
+        streams[3] = streams[3][: -draw(st.integers(1, 5))]
+    elif fault == "far":
+        literals = rng.bytes(int(rng.integers(1, num_values - 4)))
+        length = num_values - len(literals) + (0, int(rng.integers(1, 100)))[rng.integers(2)]
+        streams[3] = _sequence(literals, (0, 1, 900)[rng.integers(3)], length)
+    body = struct.pack("<I", 20) + b"".join(struct.pack("<I", len(stream)) + stream for stream in streams)
+    sizes = struct.pack("<3I", 4 * num_values, 4 * num_values, 16 + len(body))
+    return bytes([2, 1, draw(st.sampled_from([0x21, 0x24])), 4]) + sizes + body, num_values
+
+
+@given(damaged_chunks() | written_chunks(), st.data())
+def test_damaged_bytes_are_refused_or_mean_what_they_say(chunk: tuple[bytes, int], data: st.DataObject) -> None:
+    packed, num_values = chunk
+    unpacked = _unpack(packed, num_values, 0, num_values)
     try:
-        expected = _plain(damaged, len(values))
+        expected = _plain(packed, num_values)
     except (ValueError, IndexError):
         assert unpacked is None
-    else:
-        assert unpacked is not None
-        np.testing.assert_array_equal(unpacked, expected)
+        return
+    assert unpacked is not None
+    np.testing.assert_array_equal(unpacked, expected)
+    first = data.draw(st.integers(0, num_values), "first")
+    stop = data.draw(st.integers(first, num_values), "stop")
+    part = _unpack(packed, num_values, first, stop)
+    assert part is not None
+    np.testing.assert_array_equal(part, expected[first:stop])
+
+
+@njit(boundscheck=True)
+def _checked_copy(target: NDArray[np.uint8], to: int, source: NDArray[np.uint8], at: int, count: int) -> None:
+    if min(to, at) < 0 or to + count > len(target) or at + count > len(source):
+        raise IndexError("copies beyond an array")
+    moved = source[at : at + count].copy()
+    for i in range(count):
+        target[to + i] = moved[i]
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put kernels that check every index and every copy in the place of the others."""
+    monkeypatch.setattr(kernels, "_copy", _checked_copy)
+    names = [
+        name for name, value in vars(kernels).items() if isinstance(value, Dispatcher) and value is not _checked_copy
+    ]
+    for name in names:
+        monkeypatch.setattr(kernels, name, njit(boundscheck=True)(getattr(kernels, name).py_func))
+
+
+@pytest.mark.usefixtures("checked")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damaged_chunks() | written_chunks(), st.data())
+def test_no_byte_makes_a_kernel_leave_its_arrays(chunk: tuple[bytes, int], data: st.DataObject) -> None:
+    packed, num_values = chunk
+    first = data.draw(st.integers(0, num_values), "first")
+    stop = data.draw(st.integers(first, num_values), "stop")
+    _unpack(packed, num_values, first, stop)
