@@ -7,7 +7,7 @@ from typing import cast
 
 from eventdet.errors import InputError, MissingExtraError, OptionError, OutputError
 
-__all__ = ["as_location", "is_local", "is_url", "upload"]
+__all__ = ["as_location", "client_errors", "is_local", "is_url", "upload"]
 
 _ROOT_METADATA = "zarr.json"
 
@@ -71,13 +71,13 @@ def _reach(url: str) -> None:
         except PermissionError:
             # Who may read but not list is told so of a folder, and not of a file in it.
             UPath(url, "zarr.json").exists()
-    except _client_errors() as error:
+    except client_errors() as error:
         raise InputError(
             f"{url}: cannot be reached ({error})", hint="look at the address and the credentials of the service"
         ) from error
 
 
-def _client_errors() -> tuple[type[Exception], ...]:
+def client_errors() -> tuple[type[Exception], ...]:
     """Return OSError and those of `_CLIENT_ERRORS` whose package is in use."""
     found = (getattr(sys.modules[module], name) for module, name in _CLIENT_ERRORS if module in sys.modules)
     return (OSError, *found)
@@ -100,6 +100,6 @@ def upload(group: Path, target: Path) -> None:
                 path.unlink()
         for name, path in [*files.items(), (_ROOT_METADATA, root)]:
             (target / name).write_bytes(path.read_bytes())
-    except _client_errors() as error:
+    except client_errors() as error:
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{target}: cannot be written ({reason})") from error

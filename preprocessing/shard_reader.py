@@ -27,7 +27,7 @@ from eventdet.errors import EventdetError, FormatError, InputError, OptionError
 from ._json import parse_metadata
 from ._packing import CHECKSUM_BYTES
 from ._row_layout import MISSING, RowLayout, parse_layout
-from .locations import is_local
+from .locations import client_errors, is_local
 
 __all__ = ["RowReader", "ShardReader", "allocate_rows", "open_rows"]
 
@@ -69,11 +69,13 @@ def open_rows(path: Path) -> RowReader:
     ------
     FormatError
         When the metadata are missing or damaged.
+    InputError
+        When the service of a URL fails.
     """
     try:
         metadata = parse_metadata((path / "zarr.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
+    except _faults() as error:
+        raise _fault(path, error, str(error)) from error
     if not isinstance(metadata, dict):
         raise _damaged(path, "zarr.json is no object")
     layout = parse_layout(metadata)
@@ -292,6 +294,18 @@ def _damaged(where: Path, reason: str) -> FormatError:
     return FormatError(f"{where}: damaged, {reason}", hint="convert the recording again")
 
 
+def _faults(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what is raised by bytes that are not what they should be, or by who should bring them."""
+    return (ValueError, ArithmeticError, *others, *client_errors())
+
+
+def _fault(path: Path, error: Exception, reason: str) -> EventdetError:
+    """Return that what lies at `path` is damaged; of a service that fails, that it cannot be read."""
+    if is_local(path) or isinstance(error, FileNotFoundError) or not isinstance(error, client_errors()):
+        return _damaged(path, reason)
+    return InputError(f"{path}: cannot be read ({error})", hint="look at the address and the state of the service")
+
+
 class _ZarrRows:
     """Any other array, read through the Zarr API."""
 
@@ -301,8 +315,8 @@ class _ZarrRows:
         self._path = path
         try:
             self._array = zarr.open_array(path if is_local(path) else str(path), mode="r")
-        except (ValueError, TypeError, KeyError, ArithmeticError, OSError) as error:
-            raise _damaged(path, str(error)) from error
+        except _faults(TypeError, KeyError) as error:
+            raise _fault(path, error, str(error)) from error
         if not isinstance(self._array.metadata.attributes, Mapping):
             raise _damaged(path, "its attributes are no object")
 
@@ -328,6 +342,6 @@ class _ZarrRows:
             rows[...] = self._array[start:stop]
         except EventdetError:
             raise
-        except (ValueError, RuntimeError, ArithmeticError, OSError, MemoryError) as error:
-            raise _damaged(self._path, f"rows {start} to {stop} ({error})") from error
+        except _faults(RuntimeError, MemoryError) as error:
+            raise _fault(self._path, error, f"rows {start} to {stop} ({error})") from error
         return rows

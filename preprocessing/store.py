@@ -20,7 +20,7 @@ from eventdet.triggers import Triggers
 from ._json import parse_metadata
 from ._layout import FORMAT, FORMAT_VERSION, LABEL_DTYPES, TRIGGER_DTYPES
 from ._stored_events import StoredEvents
-from .locations import as_location
+from .locations import as_location, client_errors
 from .representations import Representation, Tensor
 from .shard_reader import RowReader, open_rows
 
@@ -66,10 +66,9 @@ def find_recording_folders(root: Path) -> list[Path]:
         return sorted(_search(root, count(1))) if root.is_dir() else []
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(
-            f"{error.filename or root}: cannot be read ({error.strerror})", hint="give the folder of the recordings"
-        ) from error
+    except client_errors() as error:
+        where, reason = getattr(error, "filename", None) or root, getattr(error, "strerror", None) or error
+        raise InputError(f"{where}: cannot be read ({reason})", hint="give the folder of the recordings") from error
 
 
 def _search(folder: Path, searched: Iterator[int]) -> list[Path]:
@@ -148,8 +147,8 @@ def _read_attributes(path: Path) -> Mapping[str, Any]:
         content = parse_metadata(metadata.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: not a stored recording", hint="make one with eventdet convert") from error
-    except OSError as error:
-        raise InputError(f"{metadata}: cannot be read ({error.strerror})") from error
+    except client_errors() as error:
+        raise InputError(f"{metadata}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     except ValueError as error:
         raise FormatError(f"{metadata}: not JSON ({error})", hint="convert the recording again") from error
     attributes = content.get("attributes") if isinstance(content, dict) else None

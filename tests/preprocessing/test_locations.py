@@ -3,8 +3,10 @@
 import errno
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fsspec
@@ -115,3 +117,29 @@ def test_places_that_cannot_be_are_told(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(__import__("sys").modules, "upath", None)
     with pytest.raises(MissingExtraError, match="extra 'remote'"):
         as_location(URL)
+
+
+class ClientError(Exception):
+    """Of a package behind a URL, as it is no OSError."""
+
+
+@pytest.mark.parametrize("kind", [OSError, ClientError])
+def test_service_that_fails_amid_a_read_is_one_line_and_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", SimpleNamespace(ClientError=ClientError))
+    convert(gen1_folder(tmp_path / "gen1"), URL, OPTIONS)
+    recording = open_stored_recording(f"{URL}/train/b_td.zarr")
+    frames = recording.frames()
+
+    class Failing(dict[str, Any]):
+        """Files that are there, and cannot be read."""
+
+        def __getitem__(self, name: str) -> Any:
+            raise kind("connection reset")
+
+    files = type(fsspec.filesystem("memory"))
+    monkeypatch.setattr(files, "store", Failing(files.store))
+    for read in (recording.events, recording.labels, lambda: frames[0], lambda: open_stored_recording(recording.path)):
+        with pytest.raises(InputError, match=r"cannot be (read|reached) \(connection reset\)"):
+            read()
