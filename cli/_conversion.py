@@ -29,7 +29,9 @@ def conversion_bar(*, quiet: bool, interrupted: Callable[[], bool]) -> Iterator[
     callable
         Takes the progress; raises KeyboardInterrupt once `interrupted` says so.
     """
-    with _bar() if sys.stderr.isatty() and not quiet else nullcontext(lambda _: None) as show:
+    # A daemon may have closed it.
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    with _bar() if is_terminal and not quiet else nullcontext(lambda _: None) as show:
 
         def advance(progress: "ConvertProgress") -> None:
             show(progress)

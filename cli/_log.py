@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -59,9 +59,12 @@ class StreamLog:
             stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
             # What follows the first line is in the fields.
             line = str(record["message"]).partition("\n")[0]
-            typer.echo(json.dumps({"time": stamp, **record, "message": line}, default=str), err=True)
+            text = json.dumps({"time": stamp, **record, "message": line}, default=str)
         else:
-            typer.echo(f"{prefix}{record['message']}", err=True)
+            text = f"{prefix}{record['message']}"
+        # A log that nobody keeps, on a full disk, is no reason to end a stream.
+        with suppress(OSError):
+            typer.echo(text, err=True)
 
 
 @contextmanager

@@ -35,7 +35,8 @@ def progress_bar(label: str, total: float | None, *, unit: str = "s", quiet: boo
     callable
         Takes how far the work has come, in `unit`, and maybe a note to show.
     """
-    if quiet or not sys.stderr.isatty():
+    # A daemon may have closed it.
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda _done, note="": None
         return
     from rich.console import Console

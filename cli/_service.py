@@ -15,6 +15,7 @@ from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 if TYPE_CHECKING:
     from eventdet.service import WorkerStatus
     from eventdet.sinks import Outputs, WindowResult
+    from eventdet.sinks.delivery import DeliveryReport
     from eventdet.streaming import Streamer
     from eventdet.wire import LinkReport
 
@@ -128,9 +129,15 @@ def resolved_config(context: typer.Context) -> str:
 
 @contextmanager
 def monitored(
-    streamer: "Streamer", outputs: "Outputs", log: StreamLog, port: int | None, link: "LinkReport | None" = None
+    streamer: "Streamer",
+    outputs: Callable[[], "Outputs | None"],
+    log: StreamLog,
+    port: int | None,
+    link: "LinkReport | None" = None,
 ) -> Iterator[Callable[["WindowResult"], None]]:
     """Count what is handed out, say what outputs lose their connections, and serve metrics when a port is given.
+
+    `outputs` returns them once they are open: a port that is taken is found before.
 
     Yields
     ------
@@ -142,10 +149,14 @@ def monitored(
 
     beats = StreamHealth()
 
+    def deliveries() -> "dict[str, DeliveryReport]":
+        opened = outputs()
+        return {} if opened is None else opened.deliveries
+
     def samples() -> Iterator[Sample]:
         yield from stream_samples(streamer.summary())
         yield Sample("seconds_since_window", beats.silent_s, "Time since the latest window.", "gauge")
-        yield from delivery_samples(outputs.deliveries)
+        yield from delivery_samples(deliveries())
         if link is not None:
             yield from link_samples(link)
 
@@ -160,7 +171,7 @@ def monitored(
         due_s = time.monotonic() + _PROGRESS_S
         if log.is_json:
             log.say("progress", f"at {result.t_us / 1e6:.3f} s", **counts_of(streamer.summary()), t_us=result.t_us)
-        for target, report in outputs.deliveries.items():
+        for target, report in deliveries().items():
             if were_connected.get(target, True) != report.is_connected:
                 now = "connected" if report.is_connected else f"not connected: {report.error or 'no answer yet'}"
                 log.say("connection", f"output {target}: {now}", output=target, is_connected=report.is_connected)

@@ -12,6 +12,8 @@ from ._service import monitored
 from ._signals import EXIT_INTERRUPTED, stopped_by_signals
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from eventdet.sinks import EventRecorder, Outputs
     from eventdet.sources import EventSource, LiveSource
     from eventdet.streaming import Streamer, StreamSummary, TraceLog
@@ -38,6 +40,9 @@ class RunOptions:
 
     metrics_port: int | None = None
     """Port of the metrics; None: none are served."""
+
+    inputs: "tuple[Path, ...]" = ()
+    """Files that are read beside the source."""
 
     trace: "TraceLog | None" = None
     """What each stage did when, to be written at the end; None: nobody asked."""
@@ -83,14 +88,16 @@ def _write_results(run: _Run) -> bool:
         # After an error too, of the windows until then; a signal does not cut it.
         stack.callback(_write_trace, run.wanted.trace)
         link = None if run.live is None else stack.enter_context(run.live).link_report
+        # What can be wrong with a recording or a port is found before an earlier output is emptied.
+        _check_recorder(run)
+        count = stack.enter_context(monitored(streamer, lambda: run.outputs, run.log, run.wanted.metrics_port, link))
         run.outputs = outputs = stack.enter_context(_open_outputs(run))
         for sink in outputs.sinks:
             if sink.greeting:
                 # Said in quiet runs too: nobody could guess the address.
                 run.log.write({"level": "info", "event": "page", "message": sink.greeting, "output": sink.target})
-        if run.wanted.record is not None:
-            run.recorder = stack.enter_context(_open_recorder(run, run.wanted.record))
-        count = stack.enter_context(monitored(streamer, outputs, run.log, run.wanted.metrics_port, link))
+        if run.live is not None and run.wanted.record is not None:
+            run.recorder = stack.enter_context(_open_recorder(run.live, run.wanted.record))
         advance = stack.enter_context(progress_bar("stream", streamer.duration_s, quiet=run.log.quiet))
         for result in streamer:
             if run.watch is not None:
@@ -148,19 +155,47 @@ def _open_outputs(run: _Run) -> "Outputs":
     if wanted.resume:
         plan = plan_resume(wanted.targets, header=header, renumber=run.live is not None)
         run.streamer.hurry_until(plan.stop_us)
-    return Outputs(wanted.targets, header=header, allow_remote=wanted.allow_remote, resume=plan)
+    others = [] if wanted.record is None else [wanted.record]
+    if wanted.trace is not None:
+        others.append(str(wanted.trace.path))
+    return Outputs(
+        wanted.targets,
+        header=header,
+        allow_remote=wanted.allow_remote,
+        resume=plan,
+        inputs=[*wanted.inputs, *_files_of(run.source)],
+        other_files=others,
+    )
 
 
-def _open_recorder(run: _Run, target: str) -> "EventRecorder":
+def _files_of(source: "EventSource") -> "list[Path]":
+    """Return the file of events of a recording, and that of its labels; none of other sources."""
+    from eventdet.formats import Recording, find_boxes
+
+    if not isinstance(source, Recording):
+        return []
+    labels = find_boxes(source.path)
+    return [source.path] if labels is None else [source.path, labels]
+
+
+def _check_recorder(run: _Run) -> None:
     from eventdet.errors import OptionError
     from eventdet.sinks import EventRecorder
 
+    if run.wanted.record is None:
+        return
     if run.live is None:
         raise OptionError(
             f"--record is for live sources, got {run.source.name}", hint="use eventdet convert or eventdet simulate"
         )
-    recorder = EventRecorder(target, run.live.camera)
-    run.live.tap(recorder.write)
+    EventRecorder.check(run.wanted.record)
+
+
+def _open_recorder(live: "LiveSource", target: str) -> "EventRecorder":
+    from eventdet.sinks import EventRecorder
+
+    recorder = EventRecorder(target, live.camera)
+    live.tap(recorder.write)
     return recorder
 
 

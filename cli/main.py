@@ -1,7 +1,10 @@
 """Entry point: one typer application, one module a command, and the one place where errors become exit codes."""
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from traceback import extract_tb
 
 import typer
 
@@ -39,6 +42,9 @@ __all__ = ["app", "main", "run"]
 EXIT_OK = 0
 EXIT_RUNTIME = 1
 EXIT_USAGE = 2
+
+_PRINTERS = ("echo", "_write_buffer")
+"""Functions of typer and of rich, which writes the help."""
 
 # typer carries its own copy of click under a private name; the base of its public BadParameter is the class of every
 # usage error in that copy and in a real click alike.
@@ -95,9 +101,22 @@ def _root(
 
 
 def _complain(message: str, hint: str = "") -> None:
-    typer.echo(f"error: {message}", err=True)
-    if hint:
-        typer.echo(f"hint: {hint}", err=True)
+    # The exit code still tells of it where stderr is on a full disk.
+    with suppress(OSError):
+        typer.echo(f"error: {message}", err=True)
+        if hint:
+            typer.echo(f"hint: {hint}", err=True)
+
+
+def _is_of_printing(error: OSError) -> bool:
+    """Return whether an error came from printing, as on a full disk."""
+    return extract_tb(error.__traceback__)[-1].name in _PRINTERS
+
+
+def _forget_stdout() -> None:
+    """Send what could not be printed nowhere; Python would try again, and complain, when the process ends."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device, not a path of ours
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -125,6 +144,12 @@ def run(arguments: Sequence[str]) -> int:
     except EventdetError as error:
         _complain(error.message, error.hint)
         return error.exit_code
+    except OSError as error:
+        if not _is_of_printing(error):
+            raise
+        _forget_stdout()
+        _complain(f"standard output cannot be written: {error.strerror or error}")
+        return EXIT_RUNTIME
     # Typer answers Ctrl-C with 130 by itself, and a reader of standard output that has gone with a quiet exit code 1.
     if code == EXIT_INTERRUPTED and not isinstance(code, ToldCode):
         typer.echo("interrupted", err=True)

@@ -1,5 +1,6 @@
 """``eventdet stream``: events in, detections out, window by window."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -139,7 +140,9 @@ def command(
     from eventdet.units import parse_duration_us, parse_pace
 
     trace = None if profile is None else TraceLog(profile)
-    wanted = RunOptions(tuple(output or ()), allow_remote, record, resume, metrics_port, trace)
+    wanted = RunOptions(
+        tuple(output or ()), allow_remote, record, resume, metrics_port, inputs=_inputs(model, config), trace=trace
+    )
     with errors_logged(log):
         recording = open_source(
             str(source),
@@ -171,3 +174,8 @@ def command(
             model, recording, options, dtype=dtype, runtime=runtime, threads=threads, trace=trace
         )
         return run_stream(streamer, recording, wanted, log)
+
+
+def _inputs(model: str, config: Path | None) -> tuple[Path, ...]:
+    # A bundled name is no file, and then nothing can be written over it.
+    return (Path(model),) if config is None else (Path(model), config)

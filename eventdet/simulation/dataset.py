@@ -54,7 +54,9 @@ class DatasetOptions:
         """Check what the configuration does not, see `Raises`."""
         if self.num_recordings < 1:
             raise OptionError(f"num_recordings must be > 0, got {self.num_recordings}")
-        if len(self.split) != len(SPLITS) or min(self.split) < 0 or abs(sum(self.split) - 1) > 1e-9:
+        # What is not a number is neither below 0 nor far from 1.
+        is_split = len(self.split) == len(SPLITS) and all(share >= 0 for share in self.split)
+        if not (is_split and abs(sum(self.split) - 1) <= 1e-9):
             raise OptionError(
                 f"split must be three shares that sum up to 1, got {self.split}", hint="like 0.7,0.15,0.15"
             )

@@ -1,8 +1,11 @@
 """Lines to a file or to the standard output, each in one piece."""
 
+import errno
 import os
 import sys
 from contextlib import suppress
+from io import FileIO
+from pathlib import Path
 from typing import Protocol
 
 from eventdet.errors import OutputError
@@ -48,7 +51,8 @@ class LineFile(LineWriter):
         make_folder(path)
         self._target = target
         with writing(target):
-            self._file = path.open("r+b" if keep_bytes else "wb", buffering=0)
+            is_pipe = path.is_fifo()
+            self._file = _open_pipe(path) if is_pipe else path.open("r+b" if keep_bytes else "wb", buffering=0)
             if keep_bytes:
                 self._file.truncate(keep_bytes)
                 self._file.seek(0, os.SEEK_END)
@@ -78,11 +82,38 @@ class LineFile(LineWriter):
             self._file.close()
 
 
+def _open_pipe(pipe: Path) -> FileIO:
+    """Open a named pipe that somebody reads; without a reader to open it would wait, whatever signals come.
+
+    Raises
+    ------
+    OutputError
+        When nobody does.
+    """
+    try:
+        descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise OutputError(
+            f"output {pipe} cannot be written: nobody reads this pipe", hint="start its reader before the stream"
+        ) from error
+    os.set_blocking(descriptor, True)
+    return FileIO(descriptor, "wb")
+
+
 class StandardOutput(LineWriter):
     """The standard output, which stays open. That its reader leaves, as in ``| head``, is no error."""
 
     def __init__(self) -> None:
+        self.check()
         self.is_done = False
+
+    @staticmethod
+    def check() -> None:
+        """Raise OutputError when the process was started without a standard output."""
+        if sys.stdout is None:
+            raise OutputError("output - cannot be written: the standard output is closed")
 
     def append(self, line: bytes) -> None:
         """Write a line unless the reader has gone.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -34,11 +35,15 @@ class Outputs:
         Whether an address may be one of another machine, or be reached from there.
     resume : ResumePlan, optional
         How to continue the outputs of an earlier run; by default they start anew.
+    inputs : sequence of Path
+        What the run reads, which no target may be.
+    other_files : sequence of str
+        What else the run will write, which none of the targets may be.
 
     Raises
     ------
     OptionError, OutputError, MissingExtraError
-        When a target is not one, cannot be written, or is given twice; then none is touched.
+        When a target is not one, cannot be written, is given twice, or is what the stream reads; then none is touched.
     """
 
     def __init__(
@@ -48,8 +53,10 @@ class Outputs:
         header: StreamHeader,
         allow_remote: bool = False,
         resume: ResumePlan | None = None,
+        inputs: Sequence[Path] = (),
+        other_files: Sequence[str] = (),
     ) -> None:
-        check_targets(targets, header=header, allow_remote=allow_remote)
+        check_targets(targets, header=header, allow_remote=allow_remote, inputs=inputs, other_files=other_files)
         self.sinks: list[Sink] = []
         """Those that have not failed."""
         self._num_windows = 0

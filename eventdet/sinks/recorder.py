@@ -39,8 +39,7 @@ class EventRecorder:
     """
 
     def __init__(self, target: str, origin: EventOrigin) -> None:
-        output_format(Path(target))
-        check_target(target)
+        self.check(target)
         self.target = target
         """The file as the user named it."""
         self.summary: TranscodeSummary | None = None
@@ -51,6 +50,12 @@ class EventRecorder:
         self._is_open = True
         self._thread = threading.Thread(target=self._run, name="eventdet recorder", daemon=True)
         self._thread.start()
+
+    @staticmethod
+    def check(target: str) -> None:
+        """Look whether an event file could be written; raises as the constructor does, and touches nothing."""
+        output_format(Path(target))
+        check_target(target)
 
     def write(self, events: Events) -> None:
         """Take the next events.

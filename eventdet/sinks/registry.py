@@ -11,6 +11,7 @@ from typing import NamedTuple
 from eventdet.errors import OptionError
 
 from ._files import check_target
+from ._lines import StandardOutput
 from .base import Sink
 from .coco import CocoSink
 from .jsonl import JsonlSink
@@ -90,7 +91,9 @@ _SERVICES: dict[str, SinkKind] = {
 }
 """By scheme; what follows it is the kind's own affair."""
 
-_STANDARD_OUTPUT = SinkKind(lambda request: JsonlSink("-", header=request.header), lambda _request: None)
+_STANDARD_OUTPUT = SinkKind(
+    lambda request: JsonlSink("-", header=request.header), lambda _request: StandardOutput.check()
+)
 
 _LINE_SUFFIXES = (".jsonl", ".csv", ".txt")
 
@@ -135,20 +138,45 @@ def open_sink(target: str, *, header: StreamHeader, allow_remote: bool = False, 
     return _kind(target).open(SinkRequest(target, header, allow_remote, keep_bytes))
 
 
-def check_targets(targets: Sequence[str], *, header: StreamHeader, allow_remote: bool = False) -> None:
+def check_targets(
+    targets: Sequence[str],
+    *,
+    header: StreamHeader,
+    allow_remote: bool = False,
+    inputs: Sequence[Path] = (),
+    other_files: Sequence[str] = (),
+) -> None:
     """Look at all outputs of a run before any of them is touched.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        As `open_sink` takes them.
+    header : StreamHeader
+        See `open_sink`.
+    allow_remote : bool
+        Likewise.
+    inputs : sequence of Path
+        What the run reads, which none of them may be.
+    other_files : sequence of str
+        What else the run will write; they are compared with the others, and not looked at for themselves.
 
     Raises
     ------
     OptionError, OutputError, MissingExtraError
-        When one is not what `open_sink` takes, cannot be written, or is named twice.
+        When one is not what `open_sink` takes, cannot be written, is named twice, or is read.
     """
     seen = set()
-    for target in targets:
-        place = target if target == "-" or "://" in target else str(Path(target).resolve())
+    for target in (*targets, *other_files):
+        is_file = target != "-" and "://" not in target
+        place = str(Path(target).resolve()) if is_file else target
         if place in seen:
             raise OptionError(f"output {target} is given twice", hint="leave one of them out")
         seen.add(place)
+        # Also by a link, or another spelling of the path.
+        if is_file and Path(target).is_file() and any(path.is_file() and path.samefile(target) for path in inputs):
+            raise OptionError(f"output {target} is what the stream reads", hint="give another name")
+    for target in targets:
         _kind(target).check(SinkRequest(target, header, allow_remote))
 
 

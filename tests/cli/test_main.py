@@ -183,6 +183,27 @@ def test_a_full_disk_is_exit_code_1_with_one_line(small_dat: Path, tmp_path: Pat
     assert done.stderr == f"error: output {target} cannot be written: No space left on device\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("command", ["formats", "formats --json", "verify --help", "--version"])
+def test_printing_to_a_full_disk_is_one_line(command: str) -> None:
+    done = _shell(f"{sys.executable} -m eventdet.cli {command} > /dev/full")
+    assert (done.returncode, done.stderr) == (1, "error: standard output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("closing", ["2>&-", "2>/dev/full"])
+def test_a_stream_is_whole_without_a_place_for_its_log(small_dat: Path, tmp_path: Path, closing: str) -> None:
+    done = _shell(f"{sys.executable} -m eventdet.cli stream {small_dat} -o {tmp_path}/a.jsonl --window 10ms {closing}")
+    assert done.returncode == 0
+    header, *windows, summary = _records(tmp_path / "a.jsonl")
+    assert (header["type"], len(windows), summary["type"]) == ("header", 20, "summary")
+
+
+def test_a_closed_standard_output_is_one_line(small_dat: Path) -> None:
+    done = _shell(f"{sys.executable} -m eventdet.cli stream {small_dat} -o - >&-")
+    assert done.returncode == 1
+    assert done.stderr == "error: output - cannot be written: the standard output is closed\n"
+
+
 def test_a_wrong_output_leaves_earlier_ones(
     small_dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

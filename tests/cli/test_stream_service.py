@@ -3,7 +3,9 @@
 import http.client
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eventdet.boxes import Boxes
 from eventdet.cli.main import run
-from eventdet.formats import open_recording, write_dat
+from eventdet.formats import open_recording, write_boxes, write_dat
+from eventdet.models import build_detector, save_detector
 from tests.sources.network import HEADER, SIZE, WAIT_S, end, frame, random_events, tcp_sender
 
 WINDOWS = 40
@@ -137,6 +141,24 @@ def test_a_live_stream_is_recorded_beside(tmp_path: Path, capsys: pytest.Capture
         np.testing.assert_array_equal(found, expected)
     assert run(["stream", str(record), "--record", str(tmp_path / "again.raw")]) == 2
     assert "--record is for live sources" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["--record b.raw", "--metrics-port {port}", "--profile {path}", "-o {labels}", "-m {model} --profile {model}"],
+)
+def test_a_wrong_call_leaves_an_earlier_file_as_it_was(path: Path, tmp_path: Path, wrong: str) -> None:
+    earlier, labels, model = (tmp_path / name for name in ("a.jsonl", "a_bbox.npy", "m.safetensors"))
+    path = Path(shutil.copy(path, tmp_path))
+    earlier.write_bytes(b"earlier\n")
+    write_boxes(labels, Boxes.empty())
+    save_detector(build_detector("ems-nano"), model)
+    inputs = [file.read_bytes() for file in (path, labels, model)]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = wrong.format(port=taken.getsockname()[1], path=path, labels=labels, model=model).split()
+        assert run(["stream", str(path), "-o", str(earlier), "-q", *options]) in (1, 2)
+    assert earlier.read_bytes() == b"earlier\n"
+    assert [file.read_bytes() for file in (path, labels, model)] == inputs
 
 
 def test_metrics_are_served_while_it_runs_and_sigterm_finalises_all(path: Path, tmp_path: Path) -> None:

@@ -122,8 +122,9 @@ def test_progress_counts_recorded_time(tmp_path: Path) -> None:
         lambda: DatasetOptions(0, SimulationConfig(1, 1000)),
         lambda: DatasetOptions(1, SimulationConfig(1, 1000), split=(0.5, 0.5, 0.5)),
         lambda: DatasetOptions(1, SimulationConfig(1, 1000), split=(1.5, -0.5, 0.0)),
+        lambda: DatasetOptions(1, SimulationConfig(1, 1000), split=(float("nan"), 0.2, 0.2)),
     ],
-    ids=["no recording", "sum", "negative"],
+    ids=["no recording", "sum", "negative", "no number"],
 )
 def test_numbers_outside_their_rules_are_refused(options: Callable[[], DatasetOptions]) -> None:
     with pytest.raises(OptionError):

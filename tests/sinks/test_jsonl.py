@@ -1,7 +1,9 @@
 """JSON lines: the schema, whole lines, and the standard output."""
 
 import json
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,3 +181,20 @@ def test_jsonl_on_a_full_disk_ends_with_a_whole_line(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     sink.discard()
     assert target.read_bytes() == whole
+
+
+def test_a_pipe_that_nobody_reads_is_refused_and_one_that_is_read_gets_the_lines(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    pipe = tmp_path / "a.jsonl"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="nobody reads this pipe"):
+        JsonlSink(str(pipe), header=header)
+    with ThreadPoolExecutor(1) as pool:
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(reader, True)
+        with JsonlSink(str(pipe), header=header) as sink, os.fdopen(reader, "rb") as lines:
+            read = pool.submit(lines.readline)
+            assert json.loads(read.result())["type"] == "header"
+            sink.write(results[0])
+            assert json.loads(lines.readline())["seq"] == results[0].seq

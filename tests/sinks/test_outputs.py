@@ -55,6 +55,26 @@ def test_a_wrong_target_leaves_every_file_untouched(
     assert all(path.read_bytes() == b"old" for path in tmp_path.iterdir())
 
 
+def test_what_is_read_is_no_output(tmp_path: Path, header: StreamHeader) -> None:
+    _old_files(tmp_path, "a.npy", "a_bbox.npy")
+    (tmp_path / "linked.npy").hardlink_to(tmp_path / "a.npy")
+    (tmp_path / "pointing.npy").symlink_to("a.npy")
+    inputs = [tmp_path / "a.npy", tmp_path / "a_bbox.npy", tmp_path / "missing"]
+    for name in ("a.npy", "a_bbox.npy", "linked.npy", "pointing.npy", f"../{tmp_path.name}/a.npy"):
+        with pytest.raises(OptionError, match="is what the stream reads"):
+            Outputs([str(tmp_path / name)], header=header, inputs=inputs)
+        with pytest.raises(OptionError, match="is what the stream reads"):
+            Outputs([], header=header, inputs=inputs, other_files=[str(tmp_path / name)])
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"old"}
+
+
+def test_a_file_that_the_run_writes_anyhow_is_no_output(tmp_path: Path, header: StreamHeader) -> None:
+    (target,) = _old_files(tmp_path, "a.json")
+    with pytest.raises(OptionError, match="is given twice"):
+        Outputs([target], header=header, other_files=[target])
+    assert Path(target).read_bytes() == b"old"
+
+
 def test_windows_that_no_page_took_are_counted(header: StreamHeader, results: list[WindowResult]) -> None:
     pytest.importorskip("uvicorn", reason="the extra web is not installed")
     target = "web://127.0.0.1:0"
