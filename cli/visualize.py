@@ -89,6 +89,8 @@ def command(
         )
     if not quiet:
         _print(summary)
+        if header is not None and header.sensor_size != recording.sensor_size:
+            typer.echo(f"note: the boxes are those of a sensor of {header.sensor_size}, not {recording.sensor_size}")
     return EXIT_INTERRUPTED if interrupted() else 0
 
 

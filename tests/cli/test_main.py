@@ -228,6 +228,19 @@ def test_stream_and_visualize_tell_what_was_repaired(
     assert "repaired: trailing_bytes 3" in capsys.readouterr().out.splitlines()
 
 
+def test_boxes_of_another_sensor_are_told(small_dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = tmp_path / "a.jsonl"
+    assert run(["stream", str(small_dat), "-o", str(boxes), "-q"]) == 0
+    command = ["visualize", str(small_dat), "--boxes", str(boxes), "-o", str(tmp_path / "a.gif")]
+    assert run(command) == 0
+    assert "note" not in capsys.readouterr().out
+    header, *windows = _records(boxes)
+    header["sensor_size"] = {"height": 24, "width": 30}
+    boxes.write_text("\n".join(json.dumps(record) for record in (header, *windows)))
+    assert run(command) == 0
+    assert "note: the boxes are those of a sensor of 30x24, not " in capsys.readouterr().out
+
+
 def test_a_span_without_windows_is_a_note(small_dat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stream", str(small_dat), "-o", str(tmp_path / "a.mp4"), "--start", "99s"]) == 0
     shown = capsys.readouterr().err
