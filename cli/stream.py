@@ -33,6 +33,7 @@ from ._service import (
     Sources,
     run_otherwise,
 )
+from ._signals import terminated_like_interrupt
 from ._stream_run import RunOptions, run_stream
 from ._threads import default_threads, limit_spinning
 
@@ -143,7 +144,8 @@ def command(
     wanted = RunOptions(
         tuple(output or ()), allow_remote, record, resume, metrics_port, inputs=_inputs(model, config), trace=trace
     )
-    with errors_logged(log):
+    # A long source may take a while to open, before there is anything to finalise.
+    with errors_logged(log), terminated_like_interrupt():
         recording = open_source(
             str(source),
             sensor_size=parse_sensor_size(sensor_size),

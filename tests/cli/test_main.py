@@ -294,6 +294,30 @@ def test_signals_end_a_stream_with_every_output_whole(tmp_path: Path, number: si
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
+WAITS_IN_OPENING = """
+import sys, time
+import eventdet.sources
+from eventdet.cli.main import main
+
+def open_source(*arguments, **options):
+    print("opening", flush=True)
+    time.sleep(600)
+
+eventdet.sources.open_source = open_source
+main()
+"""
+
+
+def test_sigterm_while_a_source_is_opened_is_exit_code_130(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WAITS_IN_OPENING, "stream", "a.dat", "-o", str(tmp_path / "a.jsonl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "opening\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130
+    assert not (tmp_path / "a.jsonl").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_drawing_with_a_whole_video(tmp_path: Path, number: signal.Signals) -> None:
     av = pytest.importorskip("av", reason="the extra video is not installed")
