@@ -4,7 +4,7 @@ import socket
 import sys
 from typing import Any, Protocol
 
-from eventdet.errors import InputError, MissingExtraError
+from eventdet.errors import MissingExtraError, OutputError
 from eventdet.wire import Address
 
 from .report import PublishReport
@@ -62,7 +62,7 @@ class DatagramOutlet:
 
     Raises
     ------
-    InputError
+    OutputError
         When the address names no machine.
     """
 
@@ -72,7 +72,7 @@ class DatagramOutlet:
         try:
             found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
         except OSError as error:
-            raise InputError(f"{address.endpoint}: {error.strerror or error}") from error
+            raise OutputError(f"{address.endpoint}: {error.strerror or error}") from error
         self.address = address.endpoint
         self._target = found[4]
         self._socket = socket.socket(found[0], found[1])
@@ -96,7 +96,7 @@ class ZmqOutlet:
     ------
     MissingExtraError
         When pyzmq is not installed.
-    InputError
+    OutputError
         When the address cannot be bound.
     """
 
@@ -118,7 +118,7 @@ class ZmqOutlet:
             self._socket.bind(f"tcp://{address.host}:{port}")
         except zmq.ZMQError as error:
             self._context.destroy(linger=0)
-            raise InputError(f"{address.endpoint}: cannot be bound: {error}") from error
+            raise OutputError(f"{address.endpoint}: cannot be bound: {error}") from error
         bound: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.address = f"zmq://{bound.partition('://')[2]}"
 

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from eventdet.errors import InputError
+from eventdet.errors import OutputError
 from eventdet.wire import Address
 
 from .report import PublishReport
@@ -98,7 +98,7 @@ class StreamServer:
 
     Raises
     ------
-    InputError
+    OutputError
         When the address cannot be bound.
     """
 
@@ -177,7 +177,9 @@ def _listen(address: Address) -> socket.socket:
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
-        raise InputError(f"{address.endpoint}: cannot be bound: {error.strerror or error}") from error
+        raise OutputError(
+            f"{address.endpoint}: cannot be bound: {error.strerror or error}", hint="give another"
+        ) from error
 
 
 def _listen_unix(path: Path) -> socket.socket:

@@ -138,7 +138,7 @@ def open_publisher(to: str, source: EventSource, options: PublishOptions | None 
     ------
     OptionError
         When the address breaks its rule, or other machines could connect and may not.
-    InputError
+    OutputError
         When the address cannot be bound.
     MissingExtraError
         When a package for it is missing.

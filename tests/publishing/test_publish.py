@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eventdet.errors import InputError, MissingExtraError, OptionError
+from eventdet.errors import MissingExtraError, OptionError, OutputError
 from eventdet.events import Events
 from eventdet.formats import Recording, Window, open_recording, write_dat
 from eventdet.publishing import Publisher, PublishOptions, open_publisher, publish
@@ -184,11 +184,11 @@ def test_a_socket_that_a_killed_server_left_is_taken_over(recording: Recording, 
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    with open_publisher(f"unix://{path}", recording), pytest.raises(InputError, match="cannot be bound"):
+    with open_publisher(f"unix://{path}", recording), pytest.raises(OutputError, match="cannot be bound"):
         open_publisher(f"unix://{path}", recording)
     assert not path.exists()
     path.write_text("a file")
-    with pytest.raises(InputError, match="cannot be bound"):
+    with pytest.raises(OutputError, match="cannot be bound"):
         open_publisher(f"unix://{path}", recording)
     assert path.read_text() == "a file"
 
@@ -213,10 +213,10 @@ def test_an_option_outside_its_rule_is_refused(
         open_publisher(to, recording, PublishOptions(**options))  # type: ignore[arg-type] # by name
 
 
-def test_an_address_in_use_is_an_input_error(recording: Recording) -> None:
+def test_an_address_in_use_is_an_output_error(recording: Recording) -> None:
     with (
         open_publisher("tcp://127.0.0.1:0", recording) as publisher,
-        pytest.raises(InputError, match="cannot be bound"),
+        pytest.raises(OutputError, match="cannot be bound"),
     ):
         open_publisher(publisher.address, recording)
 
