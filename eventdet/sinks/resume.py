@@ -8,6 +8,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,11 @@ from eventdet.errors import InputError, OptionError
 from .jsonl import SUMMARY_TYPE, header_record
 from .registry import is_line_file
 from .result import StreamHeader
+from .tables import CSV_COLUMNS
 
 __all__ = ["ResumePlan", "plan_resume"]
+
+_CSV_NAMES = ",".join(CSV_COLUMNS).encode() + b"\n"
 
 _MAY_DIFFER = frozenset({"hardware", "eventdet_version"})
 """What a header may say otherwise after a restart."""
@@ -43,6 +47,7 @@ class ResumePlan:
 class _Scan(NamedTuple):
     next_seq: int
     stop_us: int
+    num_boxes: int
 
 
 def plan_resume(targets: Sequence[str], *, header: StreamHeader, renumber: bool = False) -> ResumePlan:
@@ -65,7 +70,8 @@ def plan_resume(targets: Sequence[str], *, header: StreamHeader, renumber: bool 
     Raises
     ------
     OptionError
-        When there is no ``.jsonl`` output, an output cannot be continued, or the earlier run had other settings.
+        When there is no ``.jsonl`` output, an output cannot be continued, is not of the earlier run or lacks boxes of
+        it, or the earlier run had other settings.
     InputError
         When an earlier file cannot be read.
     """
@@ -82,13 +88,13 @@ def plan_resume(targets: Sequence[str], *, header: StreamHeader, renumber: bool 
         )
     scans = [_scan(Path(target), header) for target in records]
     first = min(scans)
-    keep = {target: _kept_bytes(Path(target), first.next_seq) for target in files} if first.next_seq else {}
-    return ResumePlan(*first, keep, renumber)
+    keep = {target: _kept_bytes(Path(target), first) for target in files} if first.next_seq else {}
+    return ResumePlan(first.next_seq, first.stop_us, keep, renumber)
 
 
 def _scan(path: Path, header: StreamHeader) -> _Scan:
     """Return what a file of JSON lines ends with, after finding that its header agrees."""
-    scan = _Scan(0, 0)
+    scan = _Scan(0, 0, 0)
     for number, line in enumerate(_whole_lines(path)):
         record = _record(line)
         if record is None:
@@ -96,7 +102,7 @@ def _scan(path: Path, header: StreamHeader) -> _Scan:
         if not number:
             _check_header(path, record, header)
         elif record.get("type") != SUMMARY_TYPE:
-            scan = _Scan(record["seq"] + 1, record["t_us"])
+            scan = _Scan(record["seq"] + 1, record["t_us"], scan.num_boxes + len(record["boxes"]))
     return scan
 
 
@@ -111,16 +117,38 @@ def _check_header(path: Path, record: dict[str, object], header: StreamHeader) -
             )
 
 
-def _kept_bytes(path: Path, next_seq: int) -> int:
-    """Return how many bytes at the start of a file are of windows before `next_seq`."""
-    seq_of = {".jsonl": _seq_of_record, ".csv": _seq_of_row, ".txt": _seq_of_track}[path.suffix.lower()]
-    kept = 0
-    for number, line in enumerate(_whole_lines(path)):
-        # The first line is a header but for MOT text.
-        if (number or path.suffix.lower() == ".txt") and not 0 <= seq_of(line) < next_seq:
-            break
-        kept += len(line)
-    return kept
+def _kept_bytes(path: Path, scan: _Scan) -> int:
+    """Return how many bytes at the start of a file are of the windows that a scan found.
+
+    A table has a row for each of their boxes. One that was not an output of the earlier run lacks some: to go on in it
+    would leave a hole that nobody sees.
+    """
+    kind = path.suffix.lower()
+    if not path.exists():
+        raise _not_continued(path, f"is missing, the .jsonl has windows up to {scan.next_seq - 1}")
+    lines = _whole_lines(path)
+    if kind != ".jsonl":
+        _check_table(path, lines[0] if lines else b"")
+    # The first line is a header but for MOT text.
+    start = 0 if kind == ".txt" else 1
+    seq_of = {".jsonl": _seq_of_record, ".csv": _seq_of_row, ".txt": _seq_of_track}[kind]
+    rows = list(takewhile(lambda line: 0 <= seq_of(line) < scan.next_seq, lines[start:]))
+    if kind != ".jsonl" and len(rows) != scan.num_boxes:
+        raise _not_continued(
+            path, f"has {len(rows)} boxes up to window {scan.next_seq - 1}, the .jsonl has {scan.num_boxes}"
+        )
+    return sum(map(len, [*lines[:start], *rows]))
+
+
+def _check_table(path: Path, first: bytes) -> None:
+    """Find out whether a table began as its sink begins one; MOT text has no header, and no line without a box."""
+    is_ours = first == _CSV_NAMES if path.suffix.lower() == ".csv" else not first or _seq_of_track(first) >= 0
+    if not is_ours:
+        raise _not_continued(path, "line 1 is not that of an output of stream" if first else "is empty")
+
+
+def _not_continued(path: Path, reason: str) -> OptionError:
+    return OptionError(f"{path}: {reason}", hint="leave this output out, or start anew without --resume")
 
 
 def _seq_of_record(line: bytes) -> int:
@@ -146,6 +174,7 @@ def _record(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
         if record.get("type") not in ("header", SUMMARY_TYPE):
             record["seq"], record["t_us"] = int(record["seq"]), int(record["t_us"])
+            record["boxes"] = list(record["boxes"])
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return record  # type: ignore[no-any-return]  # an object: it has the method get

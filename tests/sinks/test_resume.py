@@ -1,6 +1,7 @@
 """A run that was killed anywhere is continued to the files of a run that was not."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,3 +88,42 @@ def test_other_settings_are_refused(tmp_path: Path, header: StreamHeader, result
         plan_resume([target], header=replace(header, rules="conf 0.4"))
     assert plan_resume([target], header=replace(header, hardware="another machine")).next_seq == 5
     assert Path(target).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("b.csv", None, "b.csv: is missing, the .jsonl has windows up to 4"),
+        ("b.csv", b"", "b.csv: is empty"),
+        ("b.csv", b"my own table\n", "b.csv: line 1 is not that of an output"),
+        ("b.csv", b"seq,t0_us,t_us,x,y,w,h,score,class_id,name,track_id\n", "b.csv: has 0 boxes up to window 4"),
+        ("c.txt", None, "c.txt: is missing"),
+        ("c.txt", b"", "c.txt: has 0 boxes up to window 4, the .jsonl has 8"),
+        ("c.txt", b"my own notes\n", "c.txt: line 1 is not that of an output"),
+    ],
+)
+def test_a_table_that_lacks_what_was_written_is_refused_untouched(
+    name: str, content: bytes | None, message: str, tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    targets = [str(tmp_path / "a.jsonl"), str(tmp_path / name)]
+    _run(targets[:1], header, results)
+    before = Path(targets[0]).read_bytes()
+    if content is not None:
+        Path(targets[1]).write_bytes(content)
+    with pytest.raises(OptionError, match=re.escape(message)) as raised:
+        plan_resume(targets, header=header)
+    assert raised.value.hint == "leave this output out, or start anew without --resume"
+    assert Path(targets[0]).read_bytes() == before
+    assert Path(targets[1]).exists() == (content is not None)
+    assert content is None or Path(targets[1]).read_bytes() == content
+
+
+def test_tables_of_windows_without_boxes_are_continued(
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    targets = [str(tmp_path / name) for name in NAMES]
+    _run(targets, header, results[2:3])
+    plan = plan_resume(targets, header=header)
+    assert (plan.next_seq, plan.keep_bytes[targets[2]]) == (3, 0)
+    _run(targets, header, results, plan)
+    assert [line[0] for line in Path(targets[1]).read_text().splitlines()] == list("s3344")
