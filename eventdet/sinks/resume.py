@@ -24,7 +24,7 @@ __all__ = ["ResumePlan", "plan_resume"]
 _CSV_NAMES = ",".join(CSV_COLUMNS).encode() + b"\n"
 
 _MAY_DIFFER = frozenset({"hardware", "eventdet_version"})
-"""What a header may say otherwise after a restart."""
+"""What a header may say otherwise after a restart; of the hardware, the machine and its threads alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,18 @@ def _check_header(path: Path, record: dict[str, object], header: StreamHeader) -
                 f"{path}: the earlier run had {name} {record.get(name)!r}, this one has {wanted[name]!r}",
                 hint="give the same options, or leave --resume out",
             )
+    before, now = _arithmetic(str(record.get("hardware", ""))), _arithmetic(header.hardware)
+    # A file of an older version may not say; what is not known is no ground to refuse a service its restart.
+    if before and now and before != now:
+        raise OptionError(
+            f"{path}: the earlier run computed in {before}, this one in {now}",
+            hint="give the same --dtype and --runtime by name, or leave --resume out",
+        )
+
+
+def _arithmetic(hardware: str) -> str:
+    """Return precision and runtime, which come last in "AMD EPYC, 2 cores, 2 threads, openvino float32"; or nothing."""
+    return hardware.rpartition(" threads, ")[2] if " threads, " in hardware else ""
 
 
 def _kept_bytes(path: Path, scan: _Scan) -> int:

@@ -127,3 +127,17 @@ def test_tables_of_windows_without_boxes_are_continued(
     assert (plan.next_seq, plan.keep_bytes[targets[2]]) == (3, 0)
     _run(targets, header, results, plan)
     assert [line[0] for line in Path(targets[1]).read_text().splitlines()] == list("s3344")
+
+
+@pytest.mark.parametrize("arithmetic", ["bfloat16", "openvino float32", "int8"])
+def test_other_arithmetic_is_refused_but_not_another_machine(
+    arithmetic: str, tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+) -> None:
+    target = str(tmp_path / "a.jsonl")
+    _run([target], replace(header, hardware="AMD EPYC, 2 cores, 2 threads, float32"), results)
+    other = replace(header, hardware="Xeon, 8 cores, 1 threads, float32")
+    assert plan_resume([target], header=other).next_seq == 5
+    message = f"the earlier run computed in float32, this one in {arithmetic}"
+    with pytest.raises(OptionError, match=message) as raised:
+        plan_resume([target], header=replace(header, hardware=f"AMD EPYC, 2 cores, 2 threads, {arithmetic}"))
+    assert "--dtype and --runtime" in raised.value.hint

@@ -14,6 +14,7 @@ from eventdet.geometry import GEN1, SensorSize
 from eventdet.models import StreamingDetector, build_detector
 from eventdet.preprocessing import ConvertOptions, Representation, convert, open_stored_recording
 from eventdet.report import ReadReport
+from eventdet.sinks import Outputs, plan_resume
 from eventdet.streaming import Streamer
 
 from .support import SMALL, MemorySource, make_options, small_detector, some_events
@@ -250,3 +251,17 @@ def test_a_grey_detector_is_refused() -> None:
 def test_an_option_outside_its_rule_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         make_options(**changes)
+
+
+def test_other_arithmetic_than_that_of_a_header_does_not_resume(detector: StreamingDetector, tmp_path: Path) -> None:
+    source = MemorySource(some_events(SMALL), SMALL)
+    rounded = StreamingDetector(build_detector("ems-res10", input_size=SMALL), dtype="bfloat16")
+    rounded.weights_hash = detector.weights_hash
+    target = str(tmp_path / "a.jsonl")
+    streamer = Streamer(source, detector, make_options())
+    with Outputs([target], header=streamer.header) as outputs:
+        for result in streamer:
+            outputs.write(result)
+    assert plan_resume([target], header=streamer.header).next_seq == 8
+    with pytest.raises(OptionError, match="the earlier run computed in float32, this one in bfloat16"):
+        plan_resume([target], header=Streamer(source, rounded, make_options()).header)
