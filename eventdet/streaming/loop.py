@@ -8,9 +8,9 @@ bounded queue, the window in hand in the lane, the tensor in the step, and what 
 
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
-from weakref import ReferenceType, WeakSet, ref
+from weakref import ReferenceType, ref
 
 import numpy as np
 import torch
@@ -31,16 +31,14 @@ from eventdet.units import format_duration
 from .asynchronous import iterate_async
 from .hardware import machine
 from .lane import WALL_CLOCK, Clock, Lane, Taken
+from .lease import in_use, leased
 from .options import StreamOptions
 from .summary import StreamSummary
 from .trace import Span, TraceLog
 
-__all__ = ["Streamer", "leased", "make_result", "new_lane"]
+__all__ = ["Streamer", "make_result", "new_lane"]
 
 _POLARITIES = 2
-
-_IN_USE: WeakSet[StreamingDetector] = WeakSet()
-"""Detectors whose membranes belong to an iteration that is under way."""
 
 
 class Streamer:
@@ -175,7 +173,8 @@ class Streamer:
         OptionError
             When another iteration uses the detector.
         """
-        self.close()
+        if not self._end():
+            raise in_use()
         results = self._results()
         self._iteration = ref(results)
         return results
@@ -185,10 +184,13 @@ class Streamer:
         return iterate_async(iter(self), self.stop)
 
     def close(self) -> None:
-        """End the iteration that is under way, as if its loop had been left; results that are out stay valid."""
-        results = None if self._iteration is None else self._iteration()
-        if results is not None:
-            results.close()
+        """End the iteration that is under way, as if its loop had been left; results that are out stay valid.
+
+        Any thread may call it. While another one, or a signal's handler, has a window in hand, it is `stop`: the
+        iteration ends, and lets go of source and detector, after that window.
+        """
+        if not self._end():
+            self.stop()
 
     def stop(self) -> None:
         """End the iteration before its next window, and any later one; soon also while a window is waited for.
@@ -214,6 +216,20 @@ class Streamer:
     def summary(self) -> StreamSummary:
         """Return what the latest iteration did up to now; any thread may ask, at any time."""
         return self._lane.tally.summary(self._source.report, self._notes())
+
+    def _end(self) -> bool:
+        """Close the iteration unless it has a window in hand; return whether there is none any more."""
+        results = None if self._iteration is None else self._iteration()
+        if results is None:
+            return True
+        try:
+            results.close()
+        except ValueError as error:
+            # Python's word for a generator that runs. To ask before would be too early: it may begin to meanwhile.
+            if "already executing" not in str(error):
+                raise
+            return False
+        return True
 
     def _results(self) -> Generator[WindowResult, None, None]:
         lane = self._lane
@@ -272,26 +288,6 @@ class Streamer:
                 f"the {self._source.sensor_size} sensor is scaled by {lane.pixels.scale:.4g} to the network's input"
             )
         return tuple(notes)
-
-
-@contextmanager
-def leased(detector: StreamingDetector) -> Iterator[None]:
-    """Have a detector for oneself: its membranes are those of one run.
-
-    Raises
-    ------
-    OptionError
-        When another run has it.
-    """
-    if detector in _IN_USE:
-        raise OptionError(
-            "a detector runs one stream at a time, got a second", hint="use stream_many, or another detector"
-        )
-    _IN_USE.add(detector)
-    try:
-        yield
-    finally:
-        _IN_USE.discard(detector)
 
 
 def new_lane(

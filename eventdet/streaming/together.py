@@ -17,7 +17,8 @@ from eventdet.sinks import WindowResult
 from eventdet.sources import EventSource
 
 from .lane import WALL_CLOCK, Lane, Taken
-from .loop import leased, make_result, new_lane
+from .lease import leased
+from .loop import make_result, new_lane
 from .options import StreamOptions
 from .summary import StreamSummary
 from .trace import Span

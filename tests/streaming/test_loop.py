@@ -265,3 +265,35 @@ def test_other_arithmetic_than_that_of_a_header_does_not_resume(detector: Stream
     assert plan_resume([target], header=streamer.header).next_seq == 8
     with pytest.raises(OptionError, match="the earlier run computed in float32, this one in bfloat16"):
         plan_resume([target], header=Streamer(source, rounded, make_options()).header)
+
+
+class _HeldSource(MemorySource):
+    """One that waits before its third window until it is let go."""
+
+    def __init__(self, events: Events, sensor_size: SensorSize) -> None:
+        super().__init__(events, sensor_size)
+        self.is_waiting, self.go_on = threading.Event(), threading.Event()
+
+    def cut(self, grid: WindowGrid, *, on_read: OnRead | None = None) -> Iterator[Window]:
+        for window in super().cut(grid, on_read=on_read):
+            if window.seq == 2:
+                self.is_waiting.set()
+                assert self.go_on.wait(30)
+            yield window
+
+
+def test_close_from_another_thread_stops_the_stream_amid_a_window(detector: StreamingDetector) -> None:
+    source = _HeldSource(some_events(SMALL), SMALL)
+    streamer = Streamer(source, detector, make_options())
+    found: list[int] = []
+    reader = threading.Thread(target=lambda: found.extend(result.seq for result in streamer))
+    reader.start()
+    assert source.is_waiting.wait(30)
+    with pytest.raises(OptionError, match="one stream at a time"):
+        iter(streamer)
+    streamer.close()
+    source.go_on.set()
+    reader.join(30)
+    # The third was being cut: it is not run.
+    assert found == [0, 1]
+    assert len(list(Streamer(MemorySource(source.events, SMALL), detector, make_options()))) == 8

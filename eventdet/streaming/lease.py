@@ -1,0 +1,38 @@
+"""Who has a detector: its membranes are those of one run, in the process that made it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import WeakSet
+
+from eventdet.errors import OptionError
+from eventdet.models import StreamingDetector
+
+__all__ = ["in_use", "leased"]
+
+_IN_USE: WeakSet[StreamingDetector] = WeakSet()
+"""Detectors whose membranes belong to an iteration that is under way."""
+
+
+@contextmanager
+def leased(detector: StreamingDetector) -> Iterator[None]:
+    """Have a detector for oneself.
+
+    Raises
+    ------
+    OptionError
+        When another run has it.
+    """
+    if detector in _IN_USE:
+        raise in_use()
+    _IN_USE.add(detector)
+    try:
+        yield
+    finally:
+        _IN_USE.discard(detector)
+
+
+def in_use() -> OptionError:
+    """Return the error of a second run on one detector."""
+    return OptionError(
+        "a detector runs one stream at a time, got a second", hint="use stream_many, or another detector"
+    )
