@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["iterate_async"]
+__all__ = ["AsyncResults"]
 
 _T = TypeVar("_T")
 
 
-async def iterate_async(results: Iterator[_T], stop: Callable[[], None]) -> AsyncIterator[_T]:
-    """Yield what an iterator yields, without holding up the event loop.
+class AsyncResults(AsyncIterator[_T]):
+    """Yields what an iterator yields, without holding up the event loop.
 
-    No result is made before it is asked for: a slow consumer holds the source back, as in a plain loop.
+    No result is made before it is asked for: a slow consumer holds the source back, as in a plain loop. It is no async
+    generator, since the event loop closes one that was left only later: its detector would not be free at once.
 
     Parameters
     ----------
@@ -22,21 +23,49 @@ async def iterate_async(results: Iterator[_T], stop: Callable[[], None]) -> Asyn
     stop : callable
         Makes `results` end soon; called when the wait for one is cancelled.
     """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="eventdet stream")
-    loop = asyncio.get_running_loop()
-    try:
-        while True:
-            try:
-                result = await loop.run_in_executor(thread, next, results, None)
-            except asyncio.CancelledError:
-                stop()
-                raise
+
+    def __init__(self, results: Iterator[_T], stop: Callable[[], None]) -> None:
+        self._results = results
+        self._stop = stop
+        self._is_closed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="eventdet stream")
+
+    async def __anext__(self) -> _T:
+        """Return the next result."""
+        if self._is_closed:
+            raise StopAsyncIteration
+        result = None
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, next, self._results, None)
+        except asyncio.CancelledError:
+            self._stop()
+            raise
+        finally:
             if result is None:
-                return
-            yield result
-    finally:
-        close = getattr(results, "close", None)
-        if close is not None:
+                self._close()
+        if result is None:
+            raise StopAsyncIteration
+        return result
+
+    async def aclose(self) -> None:
+        """End the iteration; once is enough."""
+        self._close()
+
+    def __del__(self) -> None:
+        """Let go of source and detector when the loop is left. No window is in hand then: its wait would hold us."""
+        if not self._is_closed:
+            self._thread.shutdown(wait=False)
+            _close_results(self._results)
+
+    def _close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
             # Behind the window in hand, in the thread that runs it.
-            thread.submit(close)
-        thread.shutdown()
+            self._thread.submit(_close_results, self._results)
+            self._thread.shutdown()
+
+
+def _close_results(results: Iterator[_T]) -> None:
+    close = getattr(results, "close", None)
+    if close is not None:
+        close()

@@ -184,6 +184,9 @@ class Lane:
         close = getattr(self._windows, "close", None)
         if close is not None:
             close()
+        # Both ask this lane while they run: a circle, which would keep the source open until it is collected.
+        self._windows = iter(())
+        self._pacer = Pacer(self.options.pace)
 
     def _open(self, start_us: int | None) -> None:
         self._pacer = Pacer(

@@ -7,7 +7,7 @@ bounded queue, the window in hand in the lane, the tensor in the step, and what 
 """
 
 import os
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from weakref import ReferenceType, ref
@@ -28,7 +28,7 @@ from eventdet.sinks import StreamHeader, WindowResult
 from eventdet.sources import EventSource
 from eventdet.units import format_duration
 
-from .asynchronous import iterate_async
+from .asynchronous import AsyncResults
 from .hardware import machine
 from .lane import WALL_CLOCK, Clock, Lane, Taken
 from .lease import in_use, leased
@@ -179,9 +179,9 @@ class Streamer:
         self._iteration = ref(results)
         return results
 
-    def __aiter__(self) -> AsyncIterator[WindowResult]:
+    def __aiter__(self) -> AsyncResults[WindowResult]:
         """Yield the same without holding up the event loop: windows are run in a thread."""
-        return iterate_async(iter(self), self.stop)
+        return AsyncResults(iter(self), self.stop)
 
     def close(self) -> None:
         """End the iteration that is under way, as if its loop had been left; results that are out stay valid.

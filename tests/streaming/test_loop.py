@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -297,3 +299,17 @@ def test_close_from_another_thread_stops_the_stream_amid_a_window(detector: Stre
     # The third was being cut: it is not run.
     assert found == [0, 1]
     assert len(list(Streamer(MemorySource(source.events, SMALL), detector, make_options()))) == 8
+
+
+def test_a_loop_that_is_left_lets_go_of_its_source_at_once(detector: StreamingDetector) -> None:
+    gc.disable()
+    try:
+        for options in (make_options(), make_options(pace=100.0)):
+            source = MemorySource(some_events(SMALL), SMALL)
+            gone = weakref.ref(source)
+            for _ in Streamer(source, detector, options):
+                break
+            del source
+            assert gone() is None
+    finally:
+        gc.enable()

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,3 +240,26 @@ def test_a_low_conf_leaves_the_rules_of_tracks_and_a_high_one_raises_them() -> N
     assert high is not None
     assert high.config == replace(rules, high_score=0.9, new_score=0.9)
     assert StreamOptions(conf=0.9, track=True).least_score == rules.low_score
+
+
+def test_an_async_loop_that_is_left_frees_the_detector_at_once(detector: StreamingDetector) -> None:
+    async def run() -> int:
+        async for _ in Streamer(_source(), detector, make_options()):
+            break
+        return len(list(Streamer(_source(), detector, make_options())))
+
+    assert asyncio.run(run()) == len(list(Streamer(_source(), detector, make_options())))
+
+
+def test_an_async_loop_can_be_closed_by_name(detector: StreamingDetector) -> None:
+    async def run() -> None:
+        results = aiter(Streamer(_source(), detector, make_options()))
+        async with aclosing(results):
+            await anext(results)
+            with pytest.raises(OptionError, match="one stream at a time"):
+                list(Streamer(_source(), detector, make_options()))
+        assert list(Streamer(_source(), detector, make_options()))
+        with pytest.raises(StopAsyncIteration):
+            await anext(results)
+
+    asyncio.run(run())
