@@ -5,6 +5,7 @@ weights are bfloat16 where that is faster; and the neurons run in fused kernels 
 Other runtimes take the same step as an ONNX graph.
 """
 
+import os
 from collections import deque
 from collections.abc import Sequence
 from functools import reduce
@@ -61,6 +62,8 @@ class StreamingDetector:
             else choose_on_device(device, dtype=dtype, runtime=runtime)
         )
         """What runs the steps, and why."""
+        self.made_in = os.getpid()
+        """Process whose threads run the steps; they do not live on in one that is forked from it."""
         self._device = device
         self.config: DetectorConfig = detector.config
         self.weights_hash = detector.weights_hash
