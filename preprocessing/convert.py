@@ -11,6 +11,7 @@ from pathlib import Path
 from eventdet.errors import BusyError, OptionError, OutputError
 
 from ._convert_one import ConversionTask
+from ._files import file_size
 from ._manifest import Entry, complete_entry, failed_entry, read_manifest, update_manifest
 from .conversion import ConvertProgress, ConvertSummary, Outcome, summarise
 from .executors import Executor, SerialExecutor
@@ -133,7 +134,7 @@ class _Progress:
     """How far all files have come, each weighted with its size."""
 
     def __init__(self, jobs: Sequence[ConversionJob], report: OnProgress | None) -> None:
-        self._sizes = {job.name: job.source.stat().st_size for job in jobs}
+        self._sizes = {job.name: file_size(job.source) for job in jobs}
         self._order = list(jobs)
         self._report = report
         self._done_bytes = self._done_files = self._events = self._written = 0

@@ -11,6 +11,7 @@ from eventdet.formats import open_recording
 from eventdet.units import format_duration
 
 from ._convert_one import ConversionTask, convert_recording
+from ._files import file_size
 from .options import ConvertOptions
 from .planning import ConversionJob, Shard, plan_conversion
 
@@ -140,10 +141,10 @@ def _scaled(short: _Measured, long: _Measured, name: str, num_files: int, num_ev
 
 def _spread(jobs: Sequence[ConversionJob]) -> list[ConversionJob]:
     """Return a few of the recordings, from small to large."""
-    by_size = sorted(jobs, key=lambda job: job.source.stat().st_size)
+    by_size = sorted(jobs, key=lambda job: file_size(job.source))
     count = min(_SAMPLED_FILES, len(by_size))
     return [by_size[(2 * number + 1) * len(by_size) // (2 * count)] for number in range(count)]
 
 
 def _source_bytes(jobs: Iterable[ConversionJob]) -> int:
-    return sum(job.source.stat().st_size for job in jobs)
+    return sum(file_size(job.source) for job in jobs)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from eventdet.errors import InputError, OptionError
 from eventdet.formats import find_boxes
 
+from ._files import files_below, is_file_or_dangling
+
 __all__ = ["ConversionJob", "Shard", "plan_conversion"]
 
 _SUFFIXES = {".aedat", ".aedat4", ".dat", ".es", ".raw"}
@@ -77,8 +79,8 @@ def plan_conversion(sources: Iterable[str | Path], output: Path) -> list[Convers
     sources : iterable of str or Path
         Each an event file of any name; a folder: then every file below it that ends in one of ``.aedat``,
         ``.aedat4``, ``.dat``, ``.es``, ``.raw``, ``_td.h5`` and ``_td.dat.h5``, or is called ``events.h5``, hidden ones
-        left out; a pattern with ``*``, ``?`` or ``[``; or ``@list.txt``, a text file with one of these a line, empty
-        lines and those that begin with ``#`` left out.
+        left out, linked folders searched too; a pattern with ``*``, ``?`` or ``[``; or ``@list.txt``, a text file with
+        one of these a line, empty lines and those that begin with ``#`` left out.
     output : Path
         Where they go; not searched when it lies within a source.
 
@@ -126,21 +128,20 @@ def _files_of(source: str, output: Path) -> tuple[Path, list[Path]]:
     """Return the folder that places are relative to, and the event files."""
     path = Path(source)
     if path.is_dir():
-        found = [child for child in path.rglob("*") if _is_event_file(child) and child.is_file()]
-        visible = [child for child in found if not _is_hidden(child.relative_to(path)) and output not in child.parents]
-        if not visible:
+        found = [child for child in files_below(path, without=output) if _is_event_file(child)]
+        if not found:
             hint = (
                 "cut other windows from a store by eventdet.preprocessing.dataset" if any(path.rglob("*.zarr")) else ""
             )
             raise InputError(f"{source}: no recordings ({_ENDINGS}) in this folder", hint=hint)
-        return path, visible
+        return path, found
     if path.exists():
         return path.parent, [path]
     if not _WILDCARDS.intersection(source):
         raise InputError(f"{source}: no such file or folder")
     # Path.glob takes no pattern that begins at the root.
-    matches = [Path(match) for match in glob.glob(source, recursive=True) if Path(match).is_file()]  # noqa: PTH207
-    chosen = [match for match in matches if _is_event_file(match)]
+    matches = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
+    chosen = [match for match in matches if _is_event_file(match) and is_file_or_dangling(match)]
     if not chosen:
         raise InputError(f"{source}: matches no recording ({_ENDINGS})")
     wild = next(number for number, part in enumerate(path.parts) if _WILDCARDS.intersection(part))
@@ -153,7 +154,3 @@ def _is_event_file(path: Path) -> bool:
 
 def _place(path: Path, *, keep_suffix: bool = False) -> str:
     return (path.with_name(f"{path.name}.zarr") if keep_suffix else path.with_suffix(".zarr")).as_posix()
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)

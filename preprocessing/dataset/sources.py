@@ -18,6 +18,7 @@ from eventdet.errors import InputError, OptionError
 from eventdet.events import Events
 from eventdet.formats import DatRecording, Recording, find_boxes, open_recording, read_boxes
 from eventdet.geometry import PixelMap, SensorSize, fit_pixels
+from eventdet.preprocessing._files import files_below
 from eventdet.preprocessing.locations import as_location
 from eventdet.preprocessing.representations import Representation, Tensor
 from eventdet.preprocessing.store import (
@@ -335,9 +336,7 @@ def frame_sources(path: str | Path, name: str | None = None, *, target: SensorSi
 def _find_recordings(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    found = find_stored_recordings(path) or sorted(
-        file for file in path.rglob("*.dat") if not file.name.startswith(".") and file.is_file()
-    )
+    found = find_stored_recordings(path) or sorted(file for file in files_below(path) if file.suffix == ".dat")
     if not found:
         raise InputError(
             f"{path}: no stored recordings and no DAT files", hint="give a file, or eventdet convert first"

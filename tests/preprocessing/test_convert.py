@@ -275,6 +275,16 @@ def test_bad_files_of_a_folder_are_skipped_with_their_reason(tmp_path: Path) -> 
     assert convert(source / "val", tmp_path / "val.zarr", SMALL).failed == ()
 
 
+def test_link_to_nothing_is_told_and_the_rest_converted(tmp_path: Path) -> None:
+    source = _gen1_folder(tmp_path / "gen1")
+    (source / "val" / "lost_td.dat").symlink_to(tmp_path / "nowhere")
+    summary = convert(source, tmp_path / "out.zarr", SMALL)
+    assert summary.num_converted == 3
+    assert [(one.path.name, one.reason) for one in summary.failed] == [
+        ("lost_td.dat", "cannot be read (No such file or directory)")
+    ]
+
+
 def test_files_that_differ_by_their_suffix_alone_become_two_recordings(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write_dat(tmp_path / "in/a.dat", _events(seed=1), SIZE)

@@ -26,6 +26,30 @@ def test_folder_keeps_the_folders_below_it_and_pairs_labels(gen1: Path) -> None:
     assert [job.labels for job in jobs] == [gen1 / "train/a_bbox.npy", None, None]
 
 
+def test_linked_folders_are_followed_each_real_one_once(gen1: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/c_td.dat").touch()
+    (gen1 / "test").symlink_to(tmp_path / "elsewhere")
+    # A split under a second name, a loop, and a way up and around.
+    (gen1 / "also_val").symlink_to("val")
+    (gen1 / "val/loop").symlink_to(gen1)
+    (tmp_path / "elsewhere/up").symlink_to(tmp_path)
+    assert _names(gen1) == ["test/c_td.zarr", "train/a_td.zarr", "train/b_td.zarr", "val/a_td.zarr"]
+
+
+def test_output_behind_a_link_is_not_searched(gen1: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.zarr").mkdir()
+    (tmp_path / "out.zarr/stray.dat").touch()
+    (gen1 / "link").symlink_to(tmp_path / "out.zarr")
+    assert _names(gen1, output=tmp_path / "out.zarr") == ["train/a_td.zarr", "train/b_td.zarr", "val/a_td.zarr"]
+
+
+def test_event_file_that_is_a_link_to_nothing_is_a_recording_to_convert(gen1: Path) -> None:
+    for name in ("lost_td.dat", "lost.md"):
+        (gen1 / "val" / name).symlink_to("nowhere")
+    assert _names(gen1 / "val") == _names(f"{gen1}/val/*") == ["a_td.zarr", "lost_td.zarr"]
+
+
 def test_folder_takes_the_hdf5_files_of_rvt_and_dsec_alone(tmp_path: Path) -> None:
     names = ("a_td.dat.h5", "a_bbox.npy", "b_td.h5", "left/events.h5", "left/rectify_map.h5", "more_events.h5")
     for name in names:

@@ -211,3 +211,15 @@ def test_window_that_was_not_stored_is_refused(recordings: tuple[Path, list[Even
     (source, _) = frame_sources(convert_recordings(folder / "dat", folder / "store"))
     with pytest.raises(OptionError, match="no stored window begins at 1000001 us"):
         source.fill(START_US + 1, [np.empty((2, 2, *SIZE), np.uint8)])
+
+
+def test_linked_folders_of_event_files_are_followed_each_once(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "elsewhere", [50_000])
+    (tmp_path / "dat").mkdir()
+    (tmp_path / "dat" / "train").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path / "dat")
+    found = event_sources(tmp_path / "dat", REPRESENTATION, window_us=WINDOW_US)
+    assert [source.path for source in found] == [tmp_path / "dat/train/0_td.dat"]
+    (tmp_path / "dat" / "lost_td.dat").symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"lost_td\.dat"):
+        event_sources(tmp_path / "dat", REPRESENTATION, window_us=WINDOW_US)
