@@ -155,6 +155,8 @@ def _tell(summary: "ConvertSummary", *, quiet: bool, json: bool) -> int:
         typer.echo(dumps(summary.to_dict(), indent=2))
     elif not quiet:
         print_summary(summary)
+        for replaced in summary.replaced:
+            typer.echo(f"note: {replaced.path}: {replaced.reason}", err=True)
     lacks_all = summary.without_windows and not summary.num_frames
     return PartialError.exit_code if summary.failed or lacks_all else 0
 

@@ -5,7 +5,7 @@ process that ran it died.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
@@ -34,13 +34,17 @@ from .planning import ConversionJob
 from .store import is_store, open_stored_recording
 from .store_writer import EventColumns, RecordingWriter, recording_writer, remove_leftovers
 
-__all__ = ["ConversionTask", "OnEvents", "convert_recording", "describe_file", "is_up_to_date"]
+__all__ = ["ConversionTask", "OnEvents", "OtherSourceError", "convert_recording", "describe_file", "is_up_to_date"]
 
 _BATCH_EVENTS = 1 << 18
 """Read at once: with what is made of them on the way, some 10 MB."""
 
 OnEvents = Callable[[int], None]
 """Takes how many events of the recording have been read so far."""
+
+
+class OtherSourceError(InputError):
+    """What is stored was made from another recording, and stays."""
 
 
 class ConversionTask(NamedTuple):
@@ -60,15 +64,16 @@ def convert_recording(task: ConversionTask, on_events: OnEvents | None = None) -
     """Convert one recording unless it is up to date, and return what came of it, an error too."""
     job, target = task.job, task.output / task.job.name
     try:
-        wanted = {"params_hash": task.options.digest, "source": _describe_source(job)}
+        wanted: dict[str, Any] = {"params_hash": task.options.digest, "source": _describe_source(job)}
         if is_local(target):
             remove_leftovers(target)
         is_current = is_up_to_date(target, wanted)
+        replaced = _replaced_source(task, wanted["source"])
         if not is_current:
             _write_anywhere(task, wanted, on_events or (lambda _: None))
         attributes = open_stored_recording(target).attributes
         num_bytes = sum(file["size"] for file in attributes["files"].values())
-        return Outcome(job.name, job.source, not is_current, attributes, num_bytes)
+        return Outcome(job.name, job.source, not is_current, attributes, num_bytes, replaced=replaced)
     except EventdetError as error:
         return Outcome(job.name, job.source, written=False, attributes={}, num_bytes=0, error=error)
 
@@ -95,6 +100,29 @@ def is_up_to_date(target: Path, wanted: dict[str, Any]) -> bool:
     attributes = open_stored_recording(target).attributes
     is_wanted = all(attributes.get(name) == value for name, value in wanted.items())
     return is_wanted and not any(find_damaged_files(target, deep=False))
+
+
+def _replaced_source(task: ConversionTask, source: dict[str, Any]) -> str:
+    """Return which other bytes the stored recording was made from, an empty string if it was from the same ones.
+
+    A store does not keep folders: a changed file and another one of the same name look alike, and are told. Another
+    name and other bytes are another recording.
+
+    Raises
+    ------
+    OtherSourceError
+        When it was made from another recording.
+    """
+    target = task.output / task.job.name
+    stored = open_stored_recording(target).attributes.get("source") if is_store(target) else None
+    if not isinstance(stored, Mapping) or stored.get("sha256") == source["sha256"]:
+        return ""
+    if stored.get("name") != source["name"]:
+        raise OtherSourceError(
+            f"{task.job.source}: {task.job.name} was made from another recording, {stored.get('name')}, and stays",
+            hint="give both to one command or another output, or remove it: eventdet store rm",
+        )
+    return f"SHA-256 {str(stored.get('sha256'))[:12]}, {stored.get('size')} bytes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ class Outcome(NamedTuple):
     error: EventdetError | None = None
     """Why it failed."""
 
+    replaced: str = ""
+    """Which other bytes the recording was made from that stood here before; empty for none."""
+
     @property
     def reason(self) -> str:
         """Why it failed, in one line that does not repeat the path of the event file."""
@@ -40,7 +43,7 @@ class Outcome(NamedTuple):
 
 
 class ConvertFailure(NamedTuple):
-    """A recording that was skipped."""
+    """A recording that was skipped, or of which something is to be told."""
 
     path: Path
     """The event file."""
@@ -102,11 +105,14 @@ class ConvertSummary:
     without_windows: tuple[ConvertFailure, ...] = ()
     """Recordings that are stored, but of whose tensors there is none, and why."""
 
+    replaced: tuple[ConvertFailure, ...] = ()
+    """Recordings that took the place of one made from other bytes under the same name, and what that one was."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         told = {
             name: [{"path": str(failure.path), "reason": failure.reason} for failure in getattr(self, name)]
-            for name in ("failed", "without_windows")
+            for name in ("failed", "without_windows", "replaced")
         }
         return {**asdict(self), "output": str(self.output), **told}
 
@@ -132,6 +138,11 @@ def summarise(output: Path, outcomes: Iterable[Outcome]) -> ConvertSummary:
         failed=tuple(ConvertFailure(one.source, one.reason) for one in ordered if one.error is not None),
         without_windows=tuple(
             ConvertFailure(one.source, reason) for one in stored if (reason := _lack(one.attributes))
+        ),
+        replaced=tuple(
+            ConvertFailure(one.source, f"replaced a recording of that name made from other bytes ({one.replaced})")
+            for one in stored
+            if one.replaced
         ),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eventdet.errors import BusyError, OptionError, OutputError
 
-from ._convert_one import ConversionTask
+from ._convert_one import ConversionTask, OtherSourceError
 from ._files import file_size
 from ._manifest import Entry, complete_entry, failed_entry, read_manifest, update_manifest
 from .conversion import ConvertProgress, ConvertSummary, Outcome, summarise
@@ -116,8 +116,10 @@ def _entries(output: Path, jobs: Iterable[ConversionJob], outcomes: Iterable[Out
     by_name = {outcome.name: outcome for outcome in outcomes}
     for name in (job.name for job in jobs):
         outcome = by_name.get(name)
-        # What another process writes has not failed, and may be there by now: its line is not to be taken back.
-        if outcome is not None and outcome.error is not None and not isinstance(outcome.error, OutputError):
+        # What another process writes has not failed, and may be there by now: its line is not to be taken back. Nor is
+        # that of a recording which was kept.
+        spared = OutputError | OtherSourceError
+        if outcome is not None and outcome.error is not None and not isinstance(outcome.error, spared):
             yield failed_entry(name, outcome.reason)
         elif outcome is not None and outcome.error is None:
             yield complete_entry(name, outcome.attributes)

@@ -34,6 +34,17 @@ def test_convert_of_a_folder_tells_each_failure_once_and_keeps_it_in_the_manifes
     ]  # fmt: skip
 
 
+def test_convert_of_another_recording_of_the_same_name_says_what_it_replaces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, t in (("a", 10), ("b", 20)):
+        (tmp_path / folder).mkdir()
+        write_dat(tmp_path / folder / "x.dat", Events.from_columns(t=[t], x=[3], y=[3], p=[1]), GEN1)
+        assert run(["convert", str(tmp_path / folder / "x.dat"), "-o", str(tmp_path / "out.zarr")]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith(f"note: {tmp_path / 'b/x.dat'}: replaced a recording of that name made from other bytes")
+
+
 def test_convert_with_a_representation_of_a_module_in_the_current_folder_stores_its_tensors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,6 +285,39 @@ def test_link_to_nothing_is_told_and_the_rest_converted(tmp_path: Path) -> None:
     ]
 
 
+def test_recording_made_from_another_file_stays_and_keeps_its_line(tmp_path: Path) -> None:
+    write_dat(tmp_path / "x_td.dat", _events(seed=1), SIZE)
+    write_evt2(tmp_path / "x_td.raw", _events(seed=2), SIZE)
+    convert(tmp_path / "x_td.dat", tmp_path / "out.zarr", SMALL)
+    before = (tmp_path / "out.zarr/manifest.jsonl").read_bytes()
+    with pytest.raises(InputError, match=r"x_td\.zarr was made from another recording, x_td\.dat") as caught:
+        convert(tmp_path / "x_td.raw", tmp_path / "out.zarr", SMALL)
+    assert "eventdet store rm" in caught.value.hint
+    assert (tmp_path / "out.zarr/manifest.jsonl").read_bytes() == before
+    _assert_equal(open_stored_recording(tmp_path / "out.zarr").events(), _events(seed=1))
+
+
+def test_same_bytes_under_another_name_convert_again(tmp_path: Path) -> None:
+    write_dat(tmp_path / "x_td.dat", _events(), SIZE)
+    convert(tmp_path / "x_td.dat", tmp_path / "out.zarr", SMALL)
+    (tmp_path / "x_td.dat").rename(tmp_path / "x_td.DAT")
+    summary = convert(tmp_path / "x_td.DAT", tmp_path / "out.zarr", SMALL)
+    assert (summary.num_converted, summary.replaced) == (1, ())
+
+
+def test_recording_that_replaces_another_of_its_name_is_told(tmp_path: Path) -> None:
+    for folder, seed in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        write_dat(tmp_path / folder / "x_td.dat", _events(seed=seed), SIZE)
+    first = convert(tmp_path / "a/x_td.dat", tmp_path / "out.zarr", SMALL)
+    digest = open_stored_recording(tmp_path / "out.zarr").attributes["source"]["sha256"]
+    other_options = convert(tmp_path / "a/x_td.dat", tmp_path / "out.zarr", ConvertOptions(window_us=500))
+    assert (first.replaced, other_options.replaced) == ((), ())
+    (told,) = convert(tmp_path / "b/x_td.dat", tmp_path / "out.zarr", SMALL).replaced
+    assert told.path == tmp_path / "b/x_td.dat"
+    assert told.reason.startswith(f"replaced a recording of that name made from other bytes (SHA-256 {digest[:12]}, ")
+
+
 def test_files_that_differ_by_their_suffix_alone_become_two_recordings(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write_dat(tmp_path / "in/a.dat", _events(seed=1), SIZE)
