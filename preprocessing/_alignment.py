@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from eventdet.events import Events
 from eventdet.formats import Window
 
-__all__ = ["newest_windows", "windows_ending_at"]
+__all__ = ["newest_grid_windows", "newest_windows", "windows_ending_at"]
 
 
 def windows_ending_at(batches: Iterable[Events], ends: Iterable[int], *, length_us: int) -> Iterator[Window]:
@@ -44,3 +44,16 @@ def newest_windows(stamps: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArra
     The ends of the windows, in their order, do not decrease.
     """
     return np.searchsorted(ends, stamps, side="right") - 1
+
+
+def newest_grid_windows(
+    stamps: NDArray[np.int64], num_windows: int, first_end_us: int, *, stride_us: int
+) -> NDArray[np.int64]:
+    """Return the same for windows whose ends lie a stride apart, without a list of them.
+
+    Examples
+    --------
+    >>> newest_grid_windows(np.array([9, 10, 19, 20, 99]), 3, 10, stride_us=10).tolist()
+    [-1, 0, 0, 1, 2]
+    """
+    return np.clip((stamps - first_end_us) // stride_us, -1, num_windows - 1)

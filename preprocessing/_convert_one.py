@@ -5,6 +5,7 @@ process that ran it died.
 """
 
 import tempfile
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from eventdet.formats.prophesee_boxes import read_label_file
 from eventdet.geometry import SensorSize, fit_pixels
 from eventdet.triggers import Triggers
 
-from ._alignment import newest_windows, windows_ending_at
+from ._alignment import newest_grid_windows, newest_windows, windows_ending_at
 from ._checksums import digest_of_file, find_damaged_files
 from .conversion import Outcome
 from .locations import is_local, upload
@@ -38,6 +39,9 @@ __all__ = ["ConversionTask", "OnEvents", "OtherSourceError", "convert_recording"
 
 _BATCH_EVENTS = 1 << 18
 """Read at once: with what is made of them on the way, some 10 MB."""
+
+_WINDOWS_A_REPORT = 64
+"""Windows from one word of progress to the next: some 10 ms of work at VGA, so that an interrupt is seen at once."""
 
 OnEvents = Callable[[int], None]
 """Takes how many events of the recording have been read so far."""
@@ -230,14 +234,14 @@ def _write_streams(
 
     The stamps of the labels, each once and increasing, are None for a recording without a label file.
     """
-    passing = _Passing(writer.add_events() if options.write_events else None, on_events)
     triggers: list[Triggers] = []
-    batches = passing.through(source.batches(triggers.append))
+    columns = writer.add_events() if options.write_events else None
+    passing = _Passing(source.batches(triggers.append), columns, on_events)
     if not options.write_frames:
-        for _ in batches:
+        for _ in passing:
             pass
     else:
-        _write_windows(batches, label_stamps, source.recording.sensor_size, writer, options)
+        _write_windows(passing, label_stamps, source.recording.sensor_size, writer, options)
     found = Triggers.concatenate(triggers)
     if len(found):
         writer.add_triggers(found)
@@ -247,14 +251,15 @@ def _write_streams(
 class _Passing:
     """Batches on their way to the windows: stored, and their extent noted."""
 
-    def __init__(self, columns: EventColumns | None, on_events: OnEvents) -> None:
+    def __init__(self, batches: Iterable[Events], columns: EventColumns | None, on_events: OnEvents) -> None:
+        self._batches = batches
         self._columns = columns
         self._on_events = on_events
         self.num_events = self.t_first_us = self.t_last_us = 0
 
-    def through(self, batches: Iterable[Events]) -> Iterator[Events]:
+    def __iter__(self) -> Iterator[Events]:
         """Yield the same batches."""
-        for batch in batches:
+        for batch in self._batches:
             if not self.num_events:
                 self.t_first_us = int(batch.t[0])
             self.num_events += len(batch)
@@ -264,49 +269,67 @@ class _Passing:
             yield batch
             self._on_events(self.num_events)
 
+    def watch(self, windows: Iterable[Window]) -> Iterator[Window]:
+        """Yield the same windows, and tell of the events amid a batch too: a silence has windows without number."""
+        for window in windows:
+            yield window
+            if window.seq % _WINDOWS_A_REPORT == _WINDOWS_A_REPORT - 1:
+                self._on_events(self.num_events)
+
 
 def _write_windows(
-    batches: Iterable[Events],
+    passing: _Passing,
     label_stamps: NDArray[np.int64] | None,
     size: SensorSize,
     writer: RecordingWriter,
     options: ConvertOptions,
 ) -> None:
     """Write the tensors of all windows, where these lie, and which one belongs to each label."""
-    if options.align == "label-end":
-        stamps = [] if label_stamps is None else label_stamps.tolist()
-        starts, ends = _write_frames(
-            windows_ending_at(batches, stamps, length_us=options.window_us or 0), size, writer, options
-        )
-        writer.add_window_edges(starts)
+    stamps = np.empty(0, np.int64) if label_stamps is None else label_stamps
+    if options.is_regular:
+        start_us, num_windows = _write_frames(passing.watch(cut_windows(passing, options.grid)), size, writer, options)
+        first_end_us = start_us + (options.window_us or 0)
+        newest = newest_grid_windows(stamps, num_windows, first_end_us, stride_us=options.grid.stride_us or 1)
     else:
-        starts, ends = _write_frames(cut_windows(batches, options.grid), size, writer, options)
-        if options.has_counts:
-            writer.add_window_edges(starts, ends=ends)
+        # Flat, for a stream may have hundreds of millions of them: start, end, start, end.
+        edges = array("q")
+        if options.align == "label-end":
+            windows = windows_ending_at(passing, stamps.tolist(), length_us=options.window_us or 0)
+        else:
+            windows = cut_windows(passing, options.grid)
+        _write_frames(_noting_edges(passing.watch(windows), edges), size, writer, options)
+        starts, ends = np.array(edges, np.int64).reshape(-1, 2).T
+        writer.add_window_edges(starts, ends=ends if options.has_counts else None)
+        newest = newest_windows(stamps, ends)
     if label_stamps is not None:
-        writer.add_label_windows(newest_windows(label_stamps, ends))
+        writer.add_label_windows(newest)
+
+
+def _noting_edges(windows: Iterable[Window], edges: "array[int]") -> Iterator[Window]:
+    for window in windows:
+        edges.extend((window.t0_us, window.t1_us))
+        yield window
 
 
 def _write_frames(
     windows: Iterator[Window], size: SensorSize, writer: RecordingWriter, options: ConvertOptions
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Write the tensor of each window, and return their starts and ends, microseconds."""
+) -> tuple[int, int]:
+    """Write the tensor of each window, and return the start of the first, microseconds, and how many there are."""
     # A grid begins at a multiple of the stride that only the first event tells.
     first = next(windows, None)
+    start_us = 0 if first is None else first.t0_us
     pixels = fit_pixels(size, size)
-    is_regular = options.align == "grid" and not options.has_counts
     frames = writer.add_frames(
         options.representation,
         pixels,
-        start_us=0 if first is None else first.t0_us,
+        start_us=start_us,
         window_us=0 if options.has_counts else options.window_us or 0,
-        stride_us=options.grid.stride_us or 0 if is_regular else 0,
+        stride_us=options.grid.stride_us or 0 if options.is_regular else 0,
     )
     tensor = np.empty(options.representation.shape(pixels.target), options.representation.dtype)
-    edges = []
+    num_windows = 0
     for window in chain([] if first is None else [first], windows):
         options.representation(window.events, window.t0_us, window.t1_us, pixels, tensor)
         frames.put(tensor)
-        edges.append((window.t0_us, window.t1_us))
-    starts, ends = np.array(edges, np.int64).reshape(-1, 2).T
-    return starts, ends
+        num_windows += 1
+    return start_us, num_windows

@@ -110,6 +110,11 @@ class ConvertOptions:
         return self.window_events is not None
 
     @property
+    def is_regular(self) -> bool:
+        """Whether start and stride tell where every window lies."""
+        return self.align == "grid" and not self.has_counts
+
+    @property
     def takes_part(self) -> bool:
         """Whether only a part of each recording is wanted."""
         return self.start_us is not None or self.end_us is not None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdet.events import Events
-from eventdet.preprocessing._alignment import newest_windows, windows_ending_at
+from eventdet.preprocessing._alignment import newest_grid_windows, newest_windows, windows_ending_at
 
 
 def _events(t: list[int]) -> Events:
@@ -47,3 +47,12 @@ def test_windows_ending_at_stamps_hold_the_events_before_them(
 def test_newest_window_is_the_last_that_has_ended(stamps: list[int], ends: list[int]) -> None:
     expected = [sum(end <= stamp for end in ends) - 1 for stamp in stamps]
     assert newest_windows(np.array(stamps, np.int64), np.array(ends, np.int64)).tolist() == expected
+
+
+@given(st.lists(st.integers(-50, 200), max_size=20), st.integers(0, 9), st.integers(-20, 50), st.integers(1, 30))
+def test_newest_windows_of_a_grid_are_those_of_its_ends(
+    stamps: list[int], num_windows: int, first_end_us: int, stride_us: int
+) -> None:
+    ends = first_end_us + stride_us * np.arange(num_windows)
+    got = newest_grid_windows(np.array(stamps, np.int64), num_windows, first_end_us, stride_us=stride_us)
+    assert got.tolist() == newest_windows(np.array(stamps, np.int64), ends).tolist()

@@ -411,6 +411,24 @@ def test_progress_grows_to_one(tmp_path: Path) -> None:
     assert told[-1] == ConvertProgress(4, 4, 1.0, 0, 0)
 
 
+@pytest.mark.parametrize("values", [{}, {"window_events": 5}], ids=["grid", "counts"])
+def test_progress_is_told_amid_the_windows_of_a_silence_and_may_end_it(tmp_path: Path, values: dict[str, Any]) -> None:
+    silence = Events.from_columns(t=[0, 10_000], x=[1, 2], y=[3, 4], p=[0, 1])
+    write_dat(tmp_path / "a_td.dat", silence, SIZE)
+    told: list[ConvertProgress] = []
+
+    def interrupt_at_the_third_word(progress: ConvertProgress) -> None:
+        told.append(progress)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    options = ConvertOptions(representation=Representation("histogram", 1), window_us=1, **values)
+    with pytest.raises(KeyboardInterrupt):
+        convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", options, on_progress=interrupt_at_the_third_word)
+    assert [progress.files_done for progress in told] == [0, 0, 0]
+    assert find_stored_recordings(tmp_path / "out.zarr") == []
+
+
 @pytest.mark.parametrize(
     ("name", "num_events", "size"),
     [
