@@ -148,6 +148,7 @@ def command(
 def _tell(summary: "ConvertSummary", *, quiet: bool, json: bool) -> int:
     """Print what came of a conversion, and return the exit code."""
     from eventdet.errors import PartialError
+    from eventdet.preprocessing.planning import describe_passed_over
 
     if json:
         from json import dumps
@@ -157,6 +158,8 @@ def _tell(summary: "ConvertSummary", *, quiet: bool, json: bool) -> int:
         print_summary(summary)
         for replaced in summary.replaced:
             typer.echo(f"note: {replaced.path}: {replaced.reason}", err=True)
+        if summary.passed_over:
+            typer.echo(f"note: {describe_passed_over(summary.passed_over)}", err=True)
     lacks_all = summary.without_windows and not summary.num_frames
     return PartialError.exit_code if summary.failed or lacks_all else 0
 

@@ -108,6 +108,9 @@ class ConvertSummary:
     replaced: tuple[ConvertFailure, ...] = ()
     """Recordings that took the place of one made from other bytes under the same name, and what that one was."""
 
+    passed_over: dict[str, int] = field(default_factory=dict)
+    """Event files in the folders that were not searched for, by the ending that other files have too."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         told = {

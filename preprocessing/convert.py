@@ -6,6 +6,7 @@ the same bytes with the same options is left alone, so an interrupted conversion
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eventdet.errors import BusyError, OptionError, OutputError
@@ -17,7 +18,7 @@ from .conversion import ConvertProgress, ConvertSummary, Outcome, summarise
 from .executors import Executor, SerialExecutor
 from .locations import as_location, is_local
 from .options import ConvertOptions
-from .planning import ConversionJob, Shard, plan_conversion
+from .planning import ConversionJob, Shard, count_passed_over, plan_found, search_sources
 from .store import is_store, open_stored_recording
 
 __all__ = ["convert"]
@@ -80,7 +81,8 @@ def convert(
     output, options = as_location(output), options or ConvertOptions()
     if output.exists() and not output.is_dir():
         raise OptionError(f"output must be a folder, got the file {output}", hint="give another output")
-    jobs = plan_conversion(sources, output)
+    found = search_sources(sources, output)
+    jobs = plan_found(found)
     is_single = len(jobs) == 1 and not Path(sources[0]).is_dir()
     chosen = jobs if shard is None else shard.of(jobs)
     _make_folder(output)
@@ -99,7 +101,7 @@ def convert(
         # What was at work ends now, and comes into the manifest though nobody waits for it any more.
         runs.close()
         update_manifest(output, _entries(output, chosen, outcomes))
-    return summarise(output, outcomes)
+    return replace(summarise(output, outcomes), passed_over=count_passed_over(found))
 
 
 def _make_folder(output: Path) -> None:

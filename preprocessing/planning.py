@@ -3,22 +3,39 @@
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from eventdet.errors import InputError, OptionError
-from eventdet.formats import find_boxes
+from eventdet.errors import EventdetError, InputError, MissingExtraError, OptionError
+from eventdet.formats import FORMATS, detect_format, find_boxes, open_recording
+from eventdet.geometry import GEN1
 
 from ._files import files_below, is_file_or_dangling
 
-__all__ = ["ConversionJob", "Shard", "plan_conversion"]
+__all__ = [
+    "ConversionJob",
+    "FoundFiles",
+    "Shard",
+    "count_passed_over",
+    "describe_passed_over",
+    "plan_conversion",
+    "plan_found",
+    "search_sources",
+]
 
 _SUFFIXES = {".aedat", ".aedat4", ".dat", ".es", ".raw"}
 """Endings that only event files have: a folder may hold labels, tables and weights too."""
 
 _HDF5_NAMES = re.compile(r"events\.h5|.*_td(\.dat)?\.h5")
 """Names of DSEC and RVT; other HDF5 files, which may hold anything, are converted when they are named one by one."""
+
+_AMBIGUOUS = {known.suffix for known in FORMATS.values()} - _SUFFIXES | {".db3", ".hdf5", ".mcap", ".txt"}
+"""Endings of event files that other files have too: they are converted when they are named, and told when not."""
+
+_CONTAINERS = {"hdf5", "npy", "npz"}
+"""Formats whose first bytes do not tell events from other arrays."""
 
 _ENDINGS = f"{', '.join(sorted(_SUFFIXES))}, _td.h5, _td.dat.h5, or events.h5"
 
@@ -71,6 +88,19 @@ class Shard(NamedTuple):
         return sorted(jobs, key=lambda job: job.name)[self.number - 1 :: self.num_shards]
 
 
+class FoundFiles(NamedTuple):
+    """What the search for event files met at one source."""
+
+    root: Path
+    """Folder that places are relative to."""
+
+    files: list[Path]
+    """Event files."""
+
+    others: list[Path]
+    """Files that may hold events, by their endings, and are not taken."""
+
+
 def plan_conversion(sources: Iterable[str | Path], output: Path) -> list[ConversionJob]:
     """Return the recordings to convert, each with a place of its own.
 
@@ -79,8 +109,9 @@ def plan_conversion(sources: Iterable[str | Path], output: Path) -> list[Convers
     sources : iterable of str or Path
         Each an event file of any name; a folder: then every file below it that ends in one of ``.aedat``,
         ``.aedat4``, ``.dat``, ``.es``, ``.raw``, ``_td.h5`` and ``_td.dat.h5``, or is called ``events.h5``, hidden ones
-        left out, linked folders searched too; a pattern with ``*``, ``?`` or ``[``; or ``@list.txt``, a text file with
-        one of these a line, empty lines and those that begin with ``#`` left out.
+        left out, linked folders searched too; a pattern with ``*``, ``?`` or ``[``, which takes files of any ending
+        that it names (``*.csv``), but for ``_bbox.npy``; or ``@list.txt``, a text file with one of these a line, empty
+        lines and those that begin with ``#`` left out.
     output : Path
         Where they go; not searched when it lies within a source.
 
@@ -96,15 +127,21 @@ def plan_conversion(sources: Iterable[str | Path], output: Path) -> list[Convers
     InputError
         When a source does not exist, or holds no recordings.
     """
-    expanded = [text for source in sources for text in _lines_of(str(source))]
-    if not expanded:
+    return plan_found(search_sources(sources, output))
+
+
+def search_sources(sources: Iterable[str | Path], output: Path) -> list[FoundFiles]:
+    """Return the files at each source, each read or searched once; parameters and errors as `plan_conversion`."""
+    found = [_files_of(text, output) for source in sources for text in _lines_of(str(source))]
+    if not found:
         raise InputError("no source to convert", hint="give event files or folders")
-    files: set[Path] = set()
-    roots = []
-    for text in expanded:
-        root, found = _files_of(text, output)
-        roots.append(root.absolute())
-        files.update(found)
+    return found
+
+
+def plan_found(found: Sequence[FoundFiles]) -> list[ConversionJob]:
+    """Return the recordings to convert among the files that were found, as `plan_conversion` does."""
+    roots = [one.root.absolute() for one in found]
+    files = {file for one in found for file in one.files}
     common = Path(os.path.commonpath(roots))
     jobs: dict[str, ConversionJob] = {}
     for path in sorted(files):
@@ -112,6 +149,24 @@ def plan_conversion(sources: Iterable[str | Path], output: Path) -> list[Convers
         name = _place(place) if _place(place) not in jobs else _place(place, keep_suffix=True)
         jobs[name] = ConversionJob(path, find_boxes(path), name)
     return list(jobs.values())
+
+
+def count_passed_over(found: Iterable[FoundFiles]) -> dict[str, int]:
+    """Return how many event files the search passed over for their endings, by ending.
+
+    Of ``.bin``, ``.csv``, ``.npy`` and the like, which hold all sorts of things, those are counted whose beginning
+    reads as events. Labels are not, nor what is converted since it is named elsewhere among the sources.
+    """
+    found = list(found)
+    taken = {file.absolute() for one in found for file in one.files}
+    others = {file.absolute() for one in found for file in one.others} - taken
+    return _count_by_ending(others)
+
+
+def describe_passed_over(counted: Mapping[str, int]) -> str:
+    """Return one line about the event files that were passed over, an empty string for none."""
+    told = ", ".join(f"{count:,} {suffix}" for suffix, count in counted.items())
+    return told and f"not searched for: {told}; name them, or give a pattern like '*{next(iter(counted))}'"
 
 
 def _lines_of(source: str) -> list[str]:
@@ -124,28 +179,67 @@ def _lines_of(source: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _files_of(source: str, output: Path) -> tuple[Path, list[Path]]:
-    """Return the folder that places are relative to, and the event files."""
+def _files_of(source: str, output: Path) -> FoundFiles:
     path = Path(source)
     if path.is_dir():
-        found = [child for child in files_below(path, without=output) if _is_event_file(child)]
-        if not found:
-            hint = (
-                "cut other windows from a store by eventdet.preprocessing.dataset" if any(path.rglob("*.zarr")) else ""
-            )
-            raise InputError(f"{source}: no recordings ({_ENDINGS}) in this folder", hint=hint)
-        return path, found
+        return _files_in(path, output)
     if path.exists():
-        return path.parent, [path]
+        return FoundFiles(path.parent, [path], [])
     if not _WILDCARDS.intersection(source):
         raise InputError(f"{source}: no such file or folder")
     # Path.glob takes no pattern that begins at the root.
     matches = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
-    chosen = [match for match in matches if _is_event_file(match) and is_file_or_dangling(match)]
-    if not chosen:
+    files = [match for match in matches if is_file_or_dangling(match) and not _is_label_file(match)]
+    # "*.csv" asks for these files, "*" for whatever is a recording.
+    wanted = [file for file in files if _is_event_file(file) or not _WILDCARDS.intersection(_ending_of(path))]
+    if not wanted:
         raise InputError(f"{source}: matches no recording ({_ENDINGS})")
     wild = next(number for number, part in enumerate(path.parts) if _WILDCARDS.intersection(part))
-    return Path(*path.parts[:wild]), chosen
+    return FoundFiles(Path(*path.parts[:wild]), wanted, _passed_over(files, wanted))
+
+
+def _files_in(folder: Path, output: Path) -> FoundFiles:
+    files = list(files_below(folder, without=output))
+    wanted = [file for file in files if _is_event_file(file)]
+    others = _passed_over(files, wanted)
+    if not wanted:
+        hint = describe_passed_over(_count_by_ending(others))
+        if not hint and any(folder.rglob("*.zarr")):
+            hint = "cut other windows from a store by eventdet.preprocessing.dataset"
+        raise InputError(f"{folder}: no recordings ({_ENDINGS}) in this folder", hint=hint)
+    return FoundFiles(folder, wanted, others)
+
+
+def _passed_over(files: Iterable[Path], wanted: Iterable[Path]) -> list[Path]:
+    others = set(files).difference(wanted)
+    return [file for file in others if file.suffix.lower() in _AMBIGUOUS and not _is_label_file(file)]
+
+
+def _count_by_ending(files: Iterable[Path]) -> dict[str, int]:
+    counted = Counter(file.suffix.lower() for file in files if _holds_events(file))
+    return dict(sorted(counted.items()))
+
+
+def _ending_of(pattern: Path) -> str:
+    """Return the part of a pattern that says which files are meant: the ending, or a whole name without wildcards."""
+    return pattern.suffix or pattern.name
+
+
+def _is_label_file(path: Path) -> bool:
+    return path.name.endswith("_bbox.npy")
+
+
+def _holds_events(path: Path) -> bool:
+    """Return whether the beginning of a file reads as that of a recording."""
+    try:
+        if detect_format(path) in _CONTAINERS:
+            # Some do not know their sensor; any will do to look.
+            open_recording(path, sensor_size=GEN1)
+    except MissingExtraError:
+        return True
+    except EventdetError:
+        return False
+    return True
 
 
 def _is_event_file(path: Path) -> bool:

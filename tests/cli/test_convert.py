@@ -45,6 +45,21 @@ def test_convert_of_another_recording_of_the_same_name_says_what_it_replaces(
     assert told.startswith(f"note: {tmp_path / 'b/x.dat'}: replaced a recording of that name made from other bytes")
 
 
+def test_convert_counts_the_event_files_that_it_did_not_search_for_and_a_pattern_converts_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = Events.from_columns(t=[10, 20], x=[3, 4], y=[3, 3], p=[1, 0])
+    (tmp_path / "in").mkdir()
+    write_dat(tmp_path / "in/x.dat", events, GEN1)
+    for name in ("y.csv", "z.csv"):
+        (tmp_path / "in" / name).write_text("t,x,y,p\n10,3,3,1\n20,4,3,0\n")
+    assert run(["convert", str(tmp_path / "in"), "-o", str(tmp_path / "a.zarr")]) == 0
+    assert capsys.readouterr().err == "note: not searched for: 2 .csv; name them, or give a pattern like '*.csv'\n"
+    assert run(["convert", f"{tmp_path}/in/*.csv", "-o", str(tmp_path / "b.zarr"), "--sensor-size", "240x304"]) == 0
+    told = capsys.readouterr()
+    assert (told.out.split(": ")[1].split(",")[0], told.err) == ("2 converted", "")
+
+
 def test_convert_with_a_representation_of_a_module_in_the_current_folder_stores_its_tensors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from eventdet.boxes import Boxes
 from eventdet.errors import InputError, OptionError
-from eventdet.preprocessing.planning import Shard, plan_conversion
+from eventdet.events import Events
+from eventdet.formats import FORMATS, write_boxes
+from eventdet.geometry import SensorSize
+from eventdet.preprocessing.planning import Shard, count_passed_over, plan_conversion, search_sources
 
 
 @pytest.fixture
@@ -80,6 +85,57 @@ def test_pattern_keeps_the_folders_after_its_first_wildcard(gen1: Path) -> None:
 def test_list_holds_a_source_a_line(gen1: Path, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(f"# mine\n\n{gen1}/val\n  {gen1}/train/b_td.raw\n")
     assert _names(f"@{tmp_path}/list.txt") == ["train/b_td.zarr", "val/a_td.zarr"]
+
+
+def _passed_over(*sources: str | Path) -> dict[str, int]:
+    return count_passed_over(search_sources(sources, Path("out.zarr")))
+
+
+def _write_odd_files(folder: Path) -> None:
+    """Write recordings under endings that other files have too, and such other files."""
+    folder.mkdir()
+    events = Events.from_columns(t=np.arange(40), x=np.arange(40) % 8, y=np.zeros(40), p=np.arange(40) % 2)
+    for name in ("a.bin", "a.csv", "b.csv", "a.h5", "a.npy", "a.npz"):
+        known = next(known for known in FORMATS.values() if known.suffix == Path(name).suffix and known.write)
+        assert known.write is not None
+        known.write(folder / name, [events], SensorSize(6, 8))
+    (folder / "a.TXT").write_bytes((folder / "a.csv").read_bytes())
+    write_boxes(folder / "a_bbox.npy", Boxes.from_xywh([[1, 2, 3, 4]], t=[5]))
+    np.save(folder / "means.npy", np.zeros((3, 3)))
+    (folder / "README.txt").write_text("What this is.\n")
+    (folder / "loss.csv").write_text("epoch,loss\n1,0.5\n")
+    (folder / "manifest.jsonl").touch()
+    (folder / "empty.csv").touch()
+
+
+def test_event_files_that_a_folder_is_not_searched_for_are_counted_by_ending(tmp_path: Path) -> None:
+    _write_odd_files(tmp_path / "odd")
+    with pytest.raises(InputError, match="no recordings") as caught:
+        _names(tmp_path / "odd")
+    counts = "1 .bin, 2 .csv, 1 .h5, 1 .npy, 1 .npz, 1 .txt"
+    assert caught.value.hint == f"not searched for: {counts}; name them, or give a pattern like '*.bin'"
+    (tmp_path / "odd/x_td.dat").touch()
+    assert _passed_over(tmp_path / "odd") == {".bin": 1, ".csv": 2, ".h5": 1, ".npy": 1, ".npz": 1, ".txt": 1}
+    # What is named is not passed over.
+    assert _passed_over(tmp_path / "odd", f"{tmp_path}/odd/*.csv", tmp_path / "odd/a.bin") == {
+        ".h5": 1,
+        ".npy": 1,
+        ".npz": 1,
+        ".txt": 1,
+    }
+
+
+def test_pattern_takes_the_ending_that_it_names_and_no_labels(tmp_path: Path) -> None:
+    _write_odd_files(tmp_path / "odd")
+    assert _names(f"{tmp_path}/odd/?.csv") == ["a.zarr", "b.zarr"]
+    assert _names(f"{tmp_path}/od*/a.bin") == ["odd/a.zarr"]
+    assert _names(f"{tmp_path}/odd/a*.npy") == ["a.zarr"]
+    for pattern in ("*", "a.*", "a_b*.npy"):
+        with pytest.raises(InputError, match="matches no recording"):
+            _names(f"{tmp_path}/odd/{pattern}")
+    (tmp_path / "odd/x_td.dat").touch()
+    assert _names(f"{tmp_path}/odd/*") == ["x_td.zarr"]
+    assert _passed_over(f"{tmp_path}/odd/*")[".csv"] == 2
 
 
 @pytest.mark.parametrize(
