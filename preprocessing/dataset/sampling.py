@@ -45,7 +45,8 @@ class ClipSampler:
     Raises
     ------
     OptionError
-        When a value is outside its rule, or a process would get no recording with clips, or none with a weight.
+        When a value is outside its rule, there is no clip at all, or a process would get no recording with clips, or
+        none with a weight.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class ClipSampler:
         world_size: int = 1,
     ) -> None:
         _check_places(batch_size, rank, world_size)
+        if not dataset.clips:
+            raise _no_clips(dataset.options.align)
         if weights is not None and (weights.shape != (len(dataset),) or weights.min() < 0 or weights.sum() <= 0):
             raise OptionError(f"weights must be {len(dataset)} numbers >= 0, not all 0, got shape {weights.shape}")
         num_clips = np.zeros(len(dataset.sources), np.int64)
@@ -136,7 +139,7 @@ class StreamSampler:
     Raises
     ------
     OptionError
-        When a value is outside its rule, or there are fewer recordings than processes.
+        When a value is outside its rule, no recording holds a window, or there are fewer recordings than processes.
     """
 
     def __init__(
@@ -151,6 +154,8 @@ class StreamSampler:
     ) -> None:
         _check_places(lanes, rank, world_size)
         self._streams = [dataset.stream_of(source) for source in range(len(dataset.sources))]
+        if not any(self._streams):
+            raise _no_clips("grid")
         self._shares = share_recordings([len(stream) for stream in self._streams], world_size)
         if not all(self._shares):
             raise OptionError(f"each of {world_size} processes needs a recording", hint="use fewer processes")
@@ -245,6 +250,12 @@ def share_recordings(lengths: Sequence[int], world_size: int) -> list[list[int]]
         shares[least].append(recording)
         sums[least] += lengths[recording]
     return [sorted(share) for share in shares]
+
+
+def _no_clips(align: str) -> OptionError:
+    if align == "grid":
+        return OptionError("no recording holds a window")
+    return OptionError("no recording has a label that a clip could end at", hint='use align="grid"')
 
 
 def _check_places(batch_size: int, rank: int, world_size: int) -> None:

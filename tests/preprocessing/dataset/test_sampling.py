@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from eventdet.boxes import Boxes
 from eventdet.errors import OptionError
+from eventdet.events import Events
+from eventdet.formats import write_dat
 from eventdet.preprocessing.dataset.clips import ClipDataset, ClipOptions
 from eventdet.preprocessing.dataset.sampling import ClipSampler, StreamSampler, balanced_weights, share_recordings
 from eventdet.preprocessing.dataset.sources import ClipRef, event_sources
 
-from .recordings import REPRESENTATION, START_US, WINDOW_US, write_recordings
+from .recordings import REPRESENTATION, SIZE, START_US, WINDOW_US, write_recordings
 
 DURATIONS_US = [70_000, 20_000, 50_000, 30_000, 10_000]
 """In windows of 10 ms: 7, 2, 5, 3 and 1."""
@@ -147,3 +149,30 @@ def test_plan_that_cannot_be_is_refused(options: dict[str, int], message: str, d
 def test_negatives_beyond_a_share_are_refused(dataset: ClipDataset) -> None:
     with pytest.raises(OptionError, match=r"negatives must be in 0\.\.1, got 2"):
         balanced_weights(dataset, negatives=2)
+
+
+@pytest.mark.parametrize(
+    ("duration_us", "align", "message", "hint"),
+    [
+        (50_000, "label", "no recording has a label that a clip could end at", 'use align="grid"'),
+        (0, "grid", "no recording holds a window", ""),
+    ],
+)
+def test_dataset_without_any_clip_is_told_as_such(
+    tmp_path: Path, duration_us: int, align: str, message: str, hint: str
+) -> None:
+    if duration_us:
+        write_recordings(tmp_path, [duration_us], [Boxes.empty()])
+    else:
+        write_dat(tmp_path / "0_td.dat", Events.empty(), SIZE)
+    empty = ClipDataset(event_sources(tmp_path, REPRESENTATION, window_us=WINDOW_US), ClipOptions(align=align))
+    for weights in (None, np.zeros(0)):
+        with pytest.raises(OptionError, match=message) as caught:
+            ClipSampler(empty, 2, weights=weights)
+        assert caught.value.hint == hint
+    if align == "grid":
+        with pytest.raises(OptionError, match=message):
+            StreamSampler(empty, 2)
+    else:
+        # Streams cover recordings, whatever their labels.
+        assert len(StreamSampler(empty, 2)) == 5
