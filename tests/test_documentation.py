@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from eventdet.formats.transcode import written_suffixes
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -53,3 +55,15 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_endings_that_the_table_of_recordings_calls_written_are() -> None:
+    table = (ROOT / "docs/recordings.md").read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\n")[0]
+    written = set()
+    for row in table.splitlines()[3:]:
+        _, _, file, _, write, *_ = (cell.strip() for cell in row.split("|"))
+        if write.startswith("yes"):
+            written.update(re.findall(r"`\*(\.\w+)`", file))
+        elif write.startswith("as "):
+            written.update(re.findall(r"`\*(\.\w+)`", write))
+    assert sorted(written) == written_suffixes()
