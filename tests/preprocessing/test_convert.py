@@ -275,49 +275,6 @@ def test_bad_files_of_a_folder_are_skipped_with_their_reason(tmp_path: Path) -> 
     assert convert(source / "val", tmp_path / "val.zarr", SMALL).failed == ()
 
 
-def test_link_to_nothing_is_told_and_the_rest_converted(tmp_path: Path) -> None:
-    source = _gen1_folder(tmp_path / "gen1")
-    (source / "val" / "lost_td.dat").symlink_to(tmp_path / "nowhere")
-    summary = convert(source, tmp_path / "out.zarr", SMALL)
-    assert summary.num_converted == 3
-    assert [(one.path.name, one.reason) for one in summary.failed] == [
-        ("lost_td.dat", "cannot be read (No such file or directory)")
-    ]
-
-
-def test_recording_made_from_another_file_stays_and_keeps_its_line(tmp_path: Path) -> None:
-    write_dat(tmp_path / "x_td.dat", _events(seed=1), SIZE)
-    write_evt2(tmp_path / "x_td.raw", _events(seed=2), SIZE)
-    convert(tmp_path / "x_td.dat", tmp_path / "out.zarr", SMALL)
-    before = (tmp_path / "out.zarr/manifest.jsonl").read_bytes()
-    with pytest.raises(InputError, match=r"x_td\.zarr was made from another recording, x_td\.dat") as caught:
-        convert(tmp_path / "x_td.raw", tmp_path / "out.zarr", SMALL)
-    assert "eventdet store rm" in caught.value.hint
-    assert (tmp_path / "out.zarr/manifest.jsonl").read_bytes() == before
-    _assert_equal(open_stored_recording(tmp_path / "out.zarr").events(), _events(seed=1))
-
-
-def test_same_bytes_under_another_name_convert_again(tmp_path: Path) -> None:
-    write_dat(tmp_path / "x_td.dat", _events(), SIZE)
-    convert(tmp_path / "x_td.dat", tmp_path / "out.zarr", SMALL)
-    (tmp_path / "x_td.dat").rename(tmp_path / "x_td.DAT")
-    summary = convert(tmp_path / "x_td.DAT", tmp_path / "out.zarr", SMALL)
-    assert (summary.num_converted, summary.replaced) == (1, ())
-
-
-def test_recording_that_replaces_another_of_its_name_is_told(tmp_path: Path) -> None:
-    for folder, seed in (("a", 1), ("b", 2)):
-        (tmp_path / folder).mkdir()
-        write_dat(tmp_path / folder / "x_td.dat", _events(seed=seed), SIZE)
-    first = convert(tmp_path / "a/x_td.dat", tmp_path / "out.zarr", SMALL)
-    digest = open_stored_recording(tmp_path / "out.zarr").attributes["source"]["sha256"]
-    other_options = convert(tmp_path / "a/x_td.dat", tmp_path / "out.zarr", ConvertOptions(window_us=500))
-    assert (first.replaced, other_options.replaced) == ((), ())
-    (told,) = convert(tmp_path / "b/x_td.dat", tmp_path / "out.zarr", SMALL).replaced
-    assert told.path == tmp_path / "b/x_td.dat"
-    assert told.reason.startswith(f"replaced a recording of that name made from other bytes (SHA-256 {digest[:12]}, ")
-
-
 def test_files_that_differ_by_their_suffix_alone_become_two_recordings(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write_dat(tmp_path / "in/a.dat", _events(seed=1), SIZE)
@@ -409,24 +366,6 @@ def test_progress_grows_to_one(tmp_path: Path) -> None:
     told.clear()
     convert(source, tmp_path / "out.zarr", SMALL, on_progress=told.append)
     assert told[-1] == ConvertProgress(4, 4, 1.0, 0, 0)
-
-
-@pytest.mark.parametrize("values", [{}, {"window_events": 5}], ids=["grid", "counts"])
-def test_progress_is_told_amid_the_windows_of_a_silence_and_may_end_it(tmp_path: Path, values: dict[str, Any]) -> None:
-    silence = Events.from_columns(t=[0, 10_000], x=[1, 2], y=[3, 4], p=[0, 1])
-    write_dat(tmp_path / "a_td.dat", silence, SIZE)
-    told: list[ConvertProgress] = []
-
-    def interrupt_at_the_third_word(progress: ConvertProgress) -> None:
-        told.append(progress)
-        if len(told) == 3:
-            raise KeyboardInterrupt
-
-    options = ConvertOptions(representation=Representation("histogram", 1), window_us=1, **values)
-    with pytest.raises(KeyboardInterrupt):
-        convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", options, on_progress=interrupt_at_the_third_word)
-    assert [progress.files_done for progress in told] == [0, 0, 0]
-    assert find_stored_recordings(tmp_path / "out.zarr") == []
 
 
 @pytest.mark.parametrize(
