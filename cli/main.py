@@ -115,7 +115,8 @@ def _is_of_printing(error: OSError) -> bool:
 
 def _forget_stdout() -> None:
     """Send what could not be printed nowhere; Python would try again, and complain, when the process ends."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device, not a path of ours
+    # Neither a stream in the place of the process's own, nor one that is closed, has a descriptor.
+    with suppress(OSError, ValueError, AttributeError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 

@@ -72,6 +72,11 @@ class StreamingDetector:
         self._recent: deque[tuple[Tensor, ...]] = deque(maxlen=self.config.readout_steps)
         self._ages: list[int] = []
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Belong to the process that it was sent to, as `spawn` does it."""
+        self.__dict__.update(state)
+        self.made_in = os.getpid()
+
     @property
     def dtype(self) -> str:
         """``float32``, ``bfloat16`` or ``int8``."""

@@ -110,7 +110,8 @@ def _replaced_source(task: ConversionTask, source: dict[str, Any]) -> str:
     """Return which other bytes the stored recording was made from, an empty string if it was from the same ones.
 
     A store does not keep folders: a changed file and another one of the same name look alike, and are told. Another
-    name and other bytes are another recording.
+    name and other bytes are another recording, unless that one is converted now too: a file that came later may be the
+    first to take a place, and the other one then keeps its suffix.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def _replaced_source(task: ConversionTask, source: dict[str, Any]) -> str:
     stored = open_stored_recording(target).attributes.get("source") if is_store(target) else None
     if not isinstance(stored, Mapping) or stored.get("sha256") == source["sha256"]:
         return ""
-    if stored.get("name") != source["name"]:
+    if stored.get("name") not in {source["name"], *task.job.alike}:
         raise OtherSourceError(
             f"{task.job.source}: {task.job.name} was made from another recording, {stored.get('name')}, and stays",
             hint="give both to one command or another output, or remove it: eventdet store rm",

@@ -7,6 +7,9 @@ from eventdet.errors import InputError
 
 __all__ = ["file_size", "files_below", "is_file_or_dangling"]
 
+_RESERVED = "lost+found"
+"""Folder that every ext4 disk has at its root, and that only root can read."""
+
 
 def files_below(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
     """Yield the files in a folder and in those below it, hidden ones left out, in no particular order.
@@ -55,6 +58,6 @@ def file_size(path: Path) -> int:
 
 def _visible_children(folder: Path) -> list[Path]:
     try:
-        return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+        return sorted(child for child in folder.iterdir() if not child.name.startswith(".") and child.name != _RESERVED)
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error.strerror})", hint="give the folders one by one") from error

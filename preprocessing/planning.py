@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +53,9 @@ class ConversionJob(NamedTuple):
 
     name: str
     """Place in the output, with slashes: ``train/x_td.zarr``."""
+
+    alike: frozenset[str] = frozenset()
+    """Names of the event files that differ by their suffix alone, this one's among them."""
 
 
 class Shard(NamedTuple):
@@ -143,11 +146,14 @@ def plan_found(found: Sequence[FoundFiles]) -> list[ConversionJob]:
     roots = [one.root.absolute() for one in found]
     files = {file for one in found for file in one.files}
     common = Path(os.path.commonpath(roots))
+    places = {path: path.absolute().relative_to(common) for path in sorted(files)}
+    alike: dict[str, set[str]] = defaultdict(set)
+    for path, place in places.items():
+        alike[_place(place)].add(path.name)
     jobs: dict[str, ConversionJob] = {}
-    for path in sorted(files):
-        place = path.absolute().relative_to(common)
+    for path, place in places.items():
         name = _place(place) if _place(place) not in jobs else _place(place, keep_suffix=True)
-        jobs[name] = ConversionJob(path, find_boxes(path), name)
+        jobs[name] = ConversionJob(path, find_boxes(path), name, frozenset(alike[_place(place)]))
     return list(jobs.values())
 
 
@@ -191,7 +197,8 @@ def _files_of(source: str, output: Path) -> FoundFiles:
     matches = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
     files = [match for match in matches if is_file_or_dangling(match) and not _is_label_file(match)]
     # "*.csv" asks for these files, "*" for whatever is a recording.
-    wanted = [file for file in files if _is_event_file(file) or not _WILDCARDS.intersection(_ending_of(path))]
+    names_ending = not _WILDCARDS.intersection(_ending_of(path))
+    wanted = [file for file in files if _is_event_file(file) or (names_ending and not _is_other_hdf5(file))]
     if not wanted:
         raise InputError(f"{source}: matches no recording ({_ENDINGS})")
     wild = next(number for number, part in enumerate(path.parts) if _WILDCARDS.intersection(part))
@@ -223,6 +230,11 @@ def _count_by_ending(files: Iterable[Path]) -> dict[str, int]:
 def _ending_of(pattern: Path) -> str:
     """Return the part of a pattern that says which files are meant: the ending, or a whole name without wildcards."""
     return pattern.suffix or pattern.name
+
+
+def _is_other_hdf5(path: Path) -> bool:
+    """Return whether a file is HDF5 without events, such as the maps of lenses that lie beside those of DSEC."""
+    return path.suffix.lower() in (".h5", ".hdf5") and not _holds_events(path)
 
 
 def _is_label_file(path: Path) -> bool:

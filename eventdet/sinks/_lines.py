@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import time
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -13,6 +14,10 @@ from eventdet.errors import OutputError
 from ._files import check_target, make_folder, writing
 
 __all__ = ["LineFile", "LineWriter", "StandardOutput"]
+
+
+_READER_S = 10.0
+"""How long the reader of a pipe may take to come: services start in any order."""
 
 
 class LineWriter(Protocol):
@@ -83,23 +88,28 @@ class LineFile(LineWriter):
 
 
 def _open_pipe(pipe: Path) -> FileIO:
-    """Open a named pipe that somebody reads; without a reader to open it would wait, whatever signals come.
+    """Open a named pipe that somebody reads, or begins to soon; to open it otherwise waits, whatever signals come.
 
     Raises
     ------
     OutputError
         When nobody does.
     """
-    try:
-        descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        raise OutputError(
-            f"output {pipe} cannot be written: nobody reads this pipe", hint="start its reader before the stream"
-        ) from error
-    os.set_blocking(descriptor, True)
-    return FileIO(descriptor, "wb")
+    deadline = time.monotonic() + _READER_S
+    while True:
+        try:
+            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline:
+                raise OutputError(
+                    f"output {pipe} cannot be written: nobody reads this pipe", hint="start its reader too"
+                ) from error
+            time.sleep(_READER_S / 100)
+        else:
+            os.set_blocking(descriptor, True)
+            return FileIO(descriptor, "wb")
 
 
 class StandardOutput(LineWriter):

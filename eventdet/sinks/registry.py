@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from eventdet.errors import OptionError
 
-from ._files import check_target
+from ._files import check_target, writing
 from ._lines import StandardOutput
 from .base import Sink
 from .coco import CocoSink
@@ -174,10 +174,15 @@ def check_targets(
             raise OptionError(f"output {target} is given twice", hint="leave one of them out")
         seen.add(place)
         # Also by a link, or another spelling of the path.
-        if is_file and Path(target).is_file() and any(path.is_file() and path.samefile(target) for path in inputs):
+        if is_file and _is_one_of(Path(target), inputs):
             raise OptionError(f"output {target} is what the stream reads", hint="give another name")
     for target in targets:
         _kind(target).check(SinkRequest(target, header, allow_remote))
+
+
+def _is_one_of(target: Path, inputs: Sequence[Path]) -> bool:
+    with writing(target):
+        return target.is_file() and any(path.is_file() and path.samefile(target) for path in inputs)
 
 
 def is_line_file(target: str) -> bool:

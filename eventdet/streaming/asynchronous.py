@@ -27,7 +27,7 @@ class AsyncResults(AsyncIterator[_T]):
     def __init__(self, results: Iterator[_T], stop: Callable[[], None]) -> None:
         self._results = results
         self._stop = stop
-        self._is_closed = False
+        self._is_closed = self._is_waiting = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eventdet stream")
 
     async def __anext__(self) -> _T:
@@ -35,12 +35,14 @@ class AsyncResults(AsyncIterator[_T]):
         if self._is_closed:
             raise StopAsyncIteration
         result = None
+        self._is_waiting = True
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._thread, next, self._results, None)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             self._stop()
             raise
         finally:
+            self._is_waiting = False
             if result is None:
                 self._close()
         if result is None:
@@ -48,7 +50,9 @@ class AsyncResults(AsyncIterator[_T]):
         return result
 
     async def aclose(self) -> None:
-        """End the iteration; once is enough."""
+        """End the iteration; once is enough. A window that another task waits for comes soon, or not at all."""
+        if self._is_waiting:
+            self._stop()
         self._close()
 
     def __del__(self) -> None:

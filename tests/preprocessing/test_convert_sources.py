@@ -82,3 +82,15 @@ def test_progress_is_told_amid_the_windows_of_a_silence_and_may_end_it(tmp_path:
         convert(tmp_path / "a_td.dat", tmp_path / "out.zarr", options, on_progress=interrupt_at_the_third_word)
     assert [progress.files_done for progress in told] == [0, 0, 0]
     assert find_stored_recordings(tmp_path / "out.zarr") == []
+
+
+def test_a_file_that_comes_later_may_take_a_place_and_the_other_keeps_its_suffix(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_evt2(tmp_path / "in/x_td.raw", events_of(1), SIZE)
+    convert(tmp_path / "in", tmp_path / "out", OPTIONS)
+    write_dat(tmp_path / "in/x_td.dat", events_of(2), SIZE)
+    summary = convert(tmp_path / "in", tmp_path / "out", OPTIONS)
+    assert (summary.num_converted, summary.failed) == (2, ())
+    stored = find_stored_recordings(tmp_path / "out")
+    sources = {path.name: open_stored_recording(path).attributes["source"]["name"] for path in stored}
+    assert sources == {"x_td.zarr": "x_td.dat", "x_td.raw.zarr": "x_td.raw"}

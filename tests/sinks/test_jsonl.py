@@ -184,10 +184,11 @@ def test_jsonl_on_a_full_disk_ends_with_a_whole_line(
 
 
 def test_a_pipe_that_nobody_reads_is_refused_and_one_that_is_read_gets_the_lines(
-    tmp_path: Path, header: StreamHeader, results: list[WindowResult]
+    tmp_path: Path, header: StreamHeader, results: list[WindowResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe = tmp_path / "a.jsonl"
     os.mkfifo(pipe)
+    monkeypatch.setattr("eventdet.sinks._lines._READER_S", 0.01)
     with pytest.raises(OutputError, match="nobody reads this pipe"):
         JsonlSink(str(pipe), header=header)
     with ThreadPoolExecutor(1) as pool:

@@ -1,8 +1,13 @@
 import os
+import pickle
 import subprocess
 import sys
 
 import pytest
+
+from eventdet.streaming.lease import leased
+
+from .support import small_detector
 
 _FORKED = """
 import os, signal, sys, torch, eventdet
@@ -50,3 +55,11 @@ def test_a_detector_in_a_forked_process_is_refused_where_it_would_wait_for_ever(
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _FORKED, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout.splitlines()) == (0, lines), done.stderr
+
+
+def test_a_detector_that_was_sent_to_a_process_belongs_to_it() -> None:
+    detector = small_detector()
+    # As if by another process.
+    detector.made_in = -1
+    with leased(pickle.loads(pickle.dumps(detector))):
+        pass

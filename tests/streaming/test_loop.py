@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import threading
 import weakref
@@ -18,6 +19,7 @@ from eventdet.preprocessing import ConvertOptions, Representation, convert, open
 from eventdet.report import ReadReport
 from eventdet.sinks import Outputs, plan_resume
 from eventdet.streaming import Streamer
+from eventdet.streaming.asynchronous import AsyncResults
 
 from .support import SMALL, MemorySource, make_options, small_detector, some_events
 
@@ -313,3 +315,22 @@ def test_a_loop_that_is_left_lets_go_of_its_source_at_once(detector: StreamingDe
             assert gone() is None
     finally:
         gc.enable()
+
+
+def test_async_results_can_be_closed_while_another_task_waits_for_one() -> None:
+    stopped = threading.Event()
+
+    def results() -> Iterator[int]:
+        stopped.wait(60)
+        yield from ()
+
+    async def run() -> None:
+        opened = AsyncResults(results(), stopped.set)
+        waiting = asyncio.ensure_future(anext(opened))
+        await asyncio.sleep(0.05)
+        await opened.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+
+    asyncio.run(run())
+    assert stopped.is_set()
