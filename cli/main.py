@@ -1,6 +1,5 @@
 """Entry point: one typer application, one module a command, and the one place where errors become exit codes."""
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -113,13 +112,6 @@ def _is_of_printing(error: OSError) -> bool:
     return extract_tb(error.__traceback__)[-1].name in _PRINTERS
 
 
-def _forget_stdout() -> None:
-    """Send what could not be printed nowhere; Python would try again, and complain, when the process ends."""
-    # Neither a stream in the place of the process's own, nor one that is closed, has a descriptor.
-    with suppress(OSError, ValueError, AttributeError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command line.
 
@@ -134,6 +126,7 @@ def run(arguments: Sequence[str]) -> int:
         Exit code: 0 ok, 1 runtime, 2 usage, 3 bad or missing input, 4 missing extra, 5 partial, 130 interrupted.
     """
     from eventdet.errors import EventdetError
+    from eventdet.standard_output import forget_standard_output
 
     try:
         code = app(list(arguments), prog_name="eventdet", standalone_mode=False)
@@ -148,7 +141,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if not _is_of_printing(error):
             raise
-        _forget_stdout()
+        forget_standard_output()
         _complain(f"standard output cannot be written: {error.strerror or error}")
         return EXIT_RUNTIME
     # Typer answers Ctrl-C with 130 by itself, and a reader of standard output that has gone with a quiet exit code 1.

@@ -19,6 +19,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from ._row_layout import FEWEST_WORDS
+
 __all__ = ["unpack_bytes"]
 
 _VALUE_BYTES = 4
@@ -30,9 +32,6 @@ _VERSIONS = (2, 1)
 
 _BYTE_SHUFFLE, _BIT_SHUFFLE = 0x21, 0x24
 """Flags of the two forms: LZ4 in bits 5 to 7, the block in one stream for each byte of a value."""
-
-_FEWEST_VALUES = 128
-"""Of a block that the library cuts into streams."""
 
 _STEP = 32
 """Bytes that are copied at once, however few are wanted: up to 31 beyond them are written."""
@@ -192,7 +191,7 @@ def _join_bits(streams: NDArray[np.uint8], begin: int, end: int) -> NDArray[np.u
 @njit(cache=True, nogil=True)
 def _is_known(packed: NDArray[np.uint8], num_values: int) -> bool:
     """Return whether the header of a chunk tells the form that is decoded here."""
-    if len(packed) < _HEADER_BYTES + _LENGTH_BYTES or num_values < _FEWEST_VALUES or num_values % 8:
+    if len(packed) < _HEADER_BYTES + _LENGTH_BYTES or num_values < FEWEST_WORDS or num_values % 8:
         return False
     is_form = (packed[0], packed[1]) == _VERSIONS and (packed[2] == _BYTE_SHUFFLE or packed[2] == _BIT_SHUFFLE)
     size = num_values * _VALUE_BYTES

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MISSING", "RowLayout", "parse_layout"]
+__all__ = ["FEWEST_WORDS", "MISSING", "RowLayout", "parse_layout"]
 
 MISSING = (1 << 64) - 1
 """Offset and length of a chunk that a shard does not hold."""
@@ -27,8 +27,8 @@ _DTYPES = {
 _LARGEST_CHUNK_BYTES = (1 << 31) - 1
 """Of blosc; no array of ours comes near it."""
 
-_MOST_WORDS = 1 << 20
-"""Of a chunk that is unpacked in part; of larger ones the library makes several blocks."""
+FEWEST_WORDS, _MOST_WORDS = 128, 1 << 20
+"""Of a chunk that is unpacked in part: of fewer blosc makes one stream, of more several blocks."""
 
 _BLOSC_HEADER = struct.Struct("<4B3I")
 """Versions, flags, size of a value; then the bytes unpacked, of a block, and packed."""
@@ -150,7 +150,7 @@ def _is_lz4_words(packing: Mapping[str, Any], chunk_rows: int) -> bool:
         packing["name"] == "blosc"
         and options.get("cname") == "lz4"
         and options.get("shuffle") in ("shuffle", "bitshuffle")
-        and 128 <= chunk_rows <= _MOST_WORDS
+        and FEWEST_WORDS <= chunk_rows <= _MOST_WORDS
         and chunk_rows % 8 == 0
     )
 

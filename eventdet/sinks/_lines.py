@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eventdet.errors import OutputError
+from eventdet.standard_output import forget_standard_output
 
 from ._files import check_target, make_folder, writing
 
@@ -142,15 +143,9 @@ class StandardOutput(LineWriter):
                 stream.flush()
         except OutputError as error:
             self.is_done = True
-            _forget_standard_output()
+            forget_standard_output()
             if not isinstance(error.__cause__, BrokenPipeError):
                 raise
 
     def close(self) -> None:
         """Do nothing: others may print on."""
-
-
-def _forget_standard_output() -> None:
-    """Send what could not be written nowhere; Python would try again, and complain, when the process ends."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device, not a path of ours
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
