@@ -43,7 +43,7 @@ _HEADER_PERIOD_S = 2.0
 class ZmqTransport:
     """Publish on a bound XPUB socket, as two frames: the kind of the record, which can be subscribed to, and JSON.
 
-    Whoever subscribes gets the header at once.
+    Whoever subscribes gets the header at once, at most behind the window in hand.
     """
 
     def __init__(self, address: Address, zmq: Any) -> None:

@@ -73,7 +73,8 @@ def test_actors_give_what_processes_give_and_publish_it(client: Any, path: Path,
             kinds.append(subscriber.recv_multipart()[0])
         thread.join(WAIT_S)
     assert [(one.state, one.num_windows) for one in supervisor.statuses] == [("done", WINDOWS)] * 2
-    assert kinds[0] == b"header"
+    # The window that was being sent when the subscriber came may go before.
+    assert b"header" in kinds[:2]
     assert kinds.count(b"window") > WINDOWS // 2
     Supervisor([_spec("c", path, tmp_path)]).run()
     for name in "ab":
